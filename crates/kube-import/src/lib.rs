@@ -1,0 +1,1 @@
+//! Manifests in, snapshot and findings out.

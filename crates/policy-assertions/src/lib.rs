@@ -1,0 +1,1 @@
+//! Policy unit tests: cases, set assertions and rule coverage.

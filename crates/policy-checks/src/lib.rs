@@ -1,0 +1,1 @@
+//! Semantic findings about policies, one check a file.

@@ -1,0 +1,1 @@
+//! The compiled policy program: verdicts, maps, explanations, differences.

@@ -1,0 +1,1 @@
+//! A naive evaluator, written from the API text alone, that checks the engine.

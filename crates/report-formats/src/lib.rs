@@ -1,0 +1,1 @@
+//! Renders maps, differences, findings and test results.
