@@ -1,0 +1,84 @@
+//! `cargo xtask bench`: the figures that the project promises, measured on this machine.
+//!
+//! A bench is a function that measures and prints; add one as a file in `bench/` and a line in
+//! [`BENCHES`]. Benches are not tests: nothing fails because a machine is slow.
+
+mod start;
+
+use anyhow::{Result, bail};
+use clap::Args;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// Which benches; `all` for every one.
+    names: Vec<String>,
+}
+
+struct Bench {
+    name: &'static str,
+    about: &'static str,
+    measure: fn(&Path) -> Result<()>,
+}
+
+const BENCHES: &[Bench] = &[Bench {
+    name: "start",
+    about: "from the start of the process to its end, doing nothing",
+    measure: start::measure,
+}];
+
+pub(crate) fn run(root: &Path, arguments: &BenchArgs) -> Result<ExitCode> {
+    if arguments.names.is_empty() {
+        for bench in BENCHES {
+            println!("{:<12} {}", bench.name, bench.about);
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    for bench in chosen(&arguments.names)? {
+        println!("== {}: {}", bench.name, bench.about);
+        (bench.measure)(root)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// In the order of [`BENCHES`]; a name that is none of them is an error before anything runs.
+fn chosen(names: &[String]) -> Result<Vec<&'static Bench>> {
+    let is_known = |name: &String| name == "all" || BENCHES.iter().any(|bench| bench.name == name);
+    if let Some(name) = names.iter().find(|name| !is_known(name)) {
+        bail!("there is no bench `{name}`; `cargo xtask bench` lists them");
+    }
+    let all = names.iter().any(|name| name == "all");
+    Ok(BENCHES.iter().filter(|bench| all || names.iter().any(|name| name == bench.name)).collect())
+}
+
+/// The middle of several measurements, which one slow run does not move.
+fn median(mut durations: Vec<Duration>) -> Option<Duration> {
+    durations.sort_unstable();
+    durations.get(durations.len() / 2).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BENCHES, chosen, median};
+    use std::time::Duration;
+
+    #[test]
+    fn names_choose_benches_and_a_wrong_name_is_an_error() {
+        assert_eq!(chosen(&["all".to_owned()]).unwrap().len(), BENCHES.len());
+        assert_eq!(chosen(&["start".to_owned()]).unwrap().len(), 1);
+        let error = chosen(&["start".to_owned(), "nonsense".to_owned()]).err().unwrap();
+        assert_eq!(
+            error.to_string(),
+            "there is no bench `nonsense`; `cargo xtask bench` lists them"
+        );
+    }
+
+    #[test]
+    fn one_slow_run_does_not_move_the_median() {
+        let milliseconds = [3, 900, 1, 2, 2].map(Duration::from_millis);
+        assert_eq!(median(milliseconds.to_vec()), Some(Duration::from_millis(2)));
+        assert_eq!(median(Vec::new()), None);
+    }
+}
