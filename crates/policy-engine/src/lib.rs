@@ -1,1 +1,37 @@
-//! The compiled policy program: verdicts, maps, explanations, differences.
+//! The policy engine: a [`Program`] compiled once, from which every answer comes.
+//!
+//! ```text
+//! Snapshot ──compile──> Program: terms (interned selectors) · atoms (CIDRs cut into pieces)
+//!                                classes (pods no rule can tell apart) · profiles (rules in order)
+//!          question ──> ends.rs → facts.rs: which rules match the peer
+//!                       ports.rs: which rules match the port
+//!                       decide.rs: the first rule in both sets decides
+//! ```
+//!
+//! **Invariants.** A verdict comes from `decide.rs` and nowhere else, for one packet and for all
+//! pairs. Every verdict has a [`Cause`]. `docs/design/semantics.md` is the specification; the naive
+//! evaluator of `policy-oracle` is written from the same page and must agree. Nothing here does I/O.
+
+mod atoms;
+mod bits;
+mod classes;
+mod decide;
+mod ends;
+mod evaluate;
+mod facts;
+mod fork;
+mod ids;
+mod objects;
+mod policies;
+mod ports;
+mod profile;
+mod program;
+mod semantics;
+mod terms;
+mod verdict;
+
+pub use ends::{AmbiguousAddress, End};
+pub use ids::{ClassId, PodId, PolicyIx, ProfileId};
+pub use program::Program;
+pub use semantics::{Assumptions, Reason, Reasons, Semantics};
+pub use verdict::{Cause, DecidingTier, Decision, RuleId, Side, Verdict};

@@ -1,0 +1,237 @@
+//! An end of a connection as rules see it, and which rules of a profile match it.
+
+use crate::bits::RuleBits;
+use crate::ids::TermId;
+use crate::profile::Profile;
+use crate::program::PolicySet;
+use crate::semantics::Semantics;
+use net_types::Family;
+use policy_model::ContainerPort;
+use smallvec::SmallVec;
+use std::net::IpAddr;
+
+/// How NetworkPolicy treats host-network pods: one choice for both ends of a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HostReading {
+    AsNode,
+    AsPod,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Facts<'a> {
+    pub(crate) kind: EndKind,
+    /// The pods terms that select it; empty for what is not a pod.
+    pub(crate) terms: &'a [TermId],
+    pub(crate) addresses: Addresses<'a>,
+    /// The node that a pod runs on, where known.
+    pub(crate) node: Option<&'a str>,
+    pub(crate) policies: PolicySet,
+    pub(crate) served: &'a [ContainerPort],
+    /// Equal ids serve equal ports.
+    pub(crate) served_id: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EndKind {
+    Pod,
+    HostPod,
+    Node,
+    Outside,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Addresses<'a> {
+    One(IpAddr, Option<NodeFacts<'a>>),
+    /// A pod's own, all of them; with the node of a host-network pod.
+    Own(&'a [IpAddr], Option<NodeFacts<'a>>),
+    /// A host-network pod on any of these nodes.
+    AnyOf(Vec<(IpAddr, NodeFacts<'a>)>),
+    /// A pod somewhere in the assumed pod networks.
+    Unknown,
+    /// A DNS name outside the cluster.
+    Name(&'a str),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NodeFacts<'a> {
+    pub(crate) name: &'a str,
+    /// The nodes terms that select it, sorted.
+    pub(crate) terms: &'a [TermId],
+}
+
+/// Rules that match an end as peer, in one reading.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PeerRules {
+    pub(crate) certain: RuleBits,
+    /// `certain`, and rules that may match.
+    pub(crate) possible: RuleBits,
+    /// The peer is the subject's own node.
+    pub(crate) local: Locality,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Locality {
+    Remote,
+    Local,
+    Unknown,
+}
+
+impl Facts<'_> {
+    pub(crate) fn is_in_cluster(&self) -> bool {
+        self.kind != EndKind::Outside
+    }
+
+    pub(crate) fn is_host_pod(&self) -> bool {
+        self.kind == EndKind::HostPod
+    }
+
+    pub(crate) fn families(&self, unknown: &[Family]) -> SmallVec<[Family; 2]> {
+        match &self.addresses {
+            Addresses::One(address, _) => SmallVec::from_slice(&[Family::of(*address)]),
+            Addresses::Own(addresses, _) => {
+                distinct(addresses.iter().map(|address| Family::of(*address)))
+            }
+            Addresses::AnyOf(known) => {
+                distinct(known.iter().map(|(address, _)| Family::of(*address)))
+            }
+            Addresses::Unknown => SmallVec::from_slice(unknown),
+            Addresses::Name(_) => SmallVec::from_slice(&[Family::V4, Family::V6]),
+        }
+    }
+
+    /// The rules of `profile` that match this end as peer, one entry for each distinct reading of
+    /// what is not known about it.
+    pub(crate) fn rules_as_peer(
+        &self,
+        profile: &Profile,
+        subject_node: Option<&str>,
+        families: &[Family],
+        reading: (HostReading, Semantics),
+    ) -> SmallVec<[PeerRules; 1]> {
+        let base = self.rules_by_identity(profile, reading.0);
+        let networks_apply = !(reading.1 == Semantics::Cilium && self.is_in_cluster());
+        let mut readings: SmallVec<[PeerRules; 1]> = SmallVec::new();
+        let mut add = |rules: &[&RuleBits], node: Option<NodeFacts<'_>>| {
+            let mut certain = base.clone();
+            rules.iter().for_each(|rules| certain.union_with(rules));
+            if let Some(node) = node {
+                profile.selecting(node.terms, &mut certain);
+            }
+            let possible = self.with_domains(profile, &mut certain);
+            let local = self.locality(subject_node, node, reading.0);
+            let rules = PeerRules { certain, possible, local };
+            if !readings.contains(&rules) {
+                readings.push(rules);
+            }
+        };
+        let inside = |address| profile.containing(address).filter(|_| networks_apply);
+        let usable = |address| families.contains(&Family::of(address));
+        match &self.addresses {
+            Addresses::One(address, node) => add(inside(*address).as_slice(), *node),
+            Addresses::Own(addresses, node) => {
+                for address in addresses.iter().copied().filter(|address| usable(*address)) {
+                    add(inside(address).as_slice(), *node);
+                }
+            }
+            Addresses::AnyOf(known) => {
+                for (address, node) in known.iter().filter(|(address, _)| usable(*address)) {
+                    add(inside(*address).as_slice(), Some(*node));
+                }
+            }
+            Addresses::Unknown if networks_apply => {
+                for rules in families.iter().flat_map(|f| profile.containing_unknown(*f)) {
+                    add(&[rules], None);
+                }
+            }
+            Addresses::Unknown => add(&[], None),
+            Addresses::Name(_) => {
+                for (_, rules) in families.iter().flat_map(|f| profile.network_ranges(*f)) {
+                    add(&[rules], None);
+                }
+            }
+        }
+        readings
+    }
+
+    fn rules_by_identity(&self, profile: &Profile, reading: HostReading) -> RuleBits {
+        let mut rules = profile.any().clone();
+        match (self.kind, reading) {
+            (EndKind::Pod, _) => profile.selecting(self.terms, &mut rules),
+            (EndKind::HostPod, HostReading::AsPod) => {
+                let mut selected = RuleBits::default();
+                profile.selecting(self.terms, &mut selected);
+                rules.union_with(&profile.only_network_policy(&selected));
+            }
+            (EndKind::HostPod, HostReading::AsNode) | (EndKind::Node | EndKind::Outside, _) => {}
+        }
+        rules
+    }
+
+    /// Adds the domain rules that surely match to `certain`, and returns those that may as well.
+    fn with_domains(&self, profile: &Profile, certain: &mut RuleBits) -> RuleBits {
+        if profile.domains().is_empty() || self.is_in_cluster() {
+            return certain.clone();
+        }
+        if let Addresses::Name(name) = &self.addresses {
+            for (pattern, rules) in profile.domains() {
+                if domain_matches(pattern, name) {
+                    certain.union_with(rules);
+                }
+            }
+            return certain.clone();
+        }
+        let mut possible = certain.clone();
+        profile.domains().iter().for_each(|(_, rules)| possible.union_with(rules));
+        possible
+    }
+
+    fn locality(
+        &self,
+        subject_node: Option<&str>,
+        node: Option<NodeFacts<'_>>,
+        reading: HostReading,
+    ) -> Locality {
+        let is_node = match self.kind {
+            EndKind::Node => true,
+            EndKind::HostPod => reading == HostReading::AsNode,
+            EndKind::Pod | EndKind::Outside => false,
+        };
+        if !is_node {
+            return Locality::Remote;
+        }
+        match (subject_node, node.map(|node| node.name).or(self.node)) {
+            (Some(subject), Some(peer)) if subject == peer => Locality::Local,
+            (Some(_), Some(_)) => Locality::Remote,
+            (None, _) | (_, None) => Locality::Unknown,
+        }
+    }
+}
+
+fn distinct(families: impl Iterator<Item = Family>) -> SmallVec<[Family; 2]> {
+    let mut families: SmallVec<[Family; 2]> = families.collect();
+    families.sort_unstable();
+    families.dedup();
+    families
+}
+
+/// `*.x` stands for one or more whole labels before `x`, and never for `x` itself.
+pub(crate) fn domain_matches(pattern: &str, name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+    match pattern.strip_prefix('*') {
+        Some(suffix) => name.len() > suffix.len() && name.ends_with(suffix),
+        None => name == pattern,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::domain_matches;
+
+    #[test]
+    fn a_wildcard_takes_whole_labels_and_never_the_apex() {
+        assert!(domain_matches("*.example.com", "a.b.example.com."));
+        assert!(!domain_matches("*.example.com", "example.com"));
+        assert!(!domain_matches("*.example.com", "badexample.com"));
+        assert!(domain_matches("example.com", "EXAMPLE.com"));
+    }
+}

@@ -1,0 +1,133 @@
+//! Policies with their selectors interned and their subjects known.
+
+use crate::ids::TermId;
+use crate::objects::Objects;
+use crate::terms::{Term, Terms, addresses};
+use net_types::AddressSet;
+use policy_model::{Action, Direction, PeerMatch, Peers, Policy, Ports, Rule, Tier};
+use roaring::RoaringBitmap;
+
+#[derive(Clone, Debug)]
+pub(crate) struct CompiledRule {
+    pub(crate) action: Action,
+    /// Any peer matches.
+    pub(crate) any: bool,
+    /// Pods and nodes terms.
+    pub(crate) terms: Vec<TermId>,
+    pub(crate) networks: Vec<(TermId, AddressSet)>,
+    pub(crate) domains: Vec<String>,
+    pub(crate) ports: Ports,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct CompiledPolicy {
+    pub(crate) policy: Policy,
+    /// Pods that it selects. Host-network pods are among them for a NetworkPolicy, whose reading of
+    /// them is a fork, and never for the cluster-scoped kinds.
+    pub(crate) subjects: RoaringBitmap,
+    ingress: Option<Vec<CompiledRule>>,
+    egress: Option<Vec<CompiledRule>>,
+    pub(crate) new_networks: bool,
+}
+
+impl CompiledPolicy {
+    pub(crate) fn new(policy: Policy, objects: &Objects, terms: &mut Terms) -> Self {
+        let mut new_networks = false;
+        let mut compile = |rules: Option<&Vec<Rule>>| -> Option<Vec<CompiledRule>> {
+            rules.map(|rules| {
+                rules
+                    .iter()
+                    .map(|rule| compile_rule(rule, objects, terms, &mut new_networks))
+                    .collect()
+            })
+        };
+        let ingress = compile(policy.ingress.as_ref());
+        let egress = compile(policy.egress.as_ref());
+        let mut compiled =
+            Self { policy, subjects: RoaringBitmap::new(), ingress, egress, new_networks };
+        compiled.select(objects);
+        compiled
+    }
+
+    /// Finds the subjects anew.
+    pub(crate) fn select(&mut self, objects: &Objects) {
+        let subject = &self.policy.subject;
+        let mut subjects = objects.select(&subject.namespaces, &subject.pods);
+        if self.policy.tier != Tier::NetworkPolicy {
+            let on_host: Vec<u32> = subjects
+                .iter()
+                .filter(|id| {
+                    objects.pod(crate::ids::PodId(*id)).is_some_and(|pod| pod.host_network)
+                })
+                .collect();
+            on_host.into_iter().for_each(|id| {
+                subjects.remove(id);
+            });
+        }
+        self.subjects = subjects;
+    }
+
+    /// `None` where the policy does not speak of the direction.
+    pub(crate) fn rules(&self, direction: Direction) -> Option<&[CompiledRule]> {
+        match direction {
+            Direction::Ingress => self.ingress.as_deref(),
+            Direction::Egress => self.egress.as_deref(),
+        }
+    }
+}
+
+fn compile_rule(
+    rule: &Rule,
+    objects: &Objects,
+    terms: &mut Terms,
+    new_networks: &mut bool,
+) -> CompiledRule {
+    let mut compiled = CompiledRule {
+        action: rule.action,
+        any: false,
+        terms: Vec::new(),
+        networks: Vec::new(),
+        domains: Vec::new(),
+        ports: rule.ports.clone(),
+    };
+    let peers = match &rule.peers {
+        Peers::Any => {
+            compiled.any = true;
+            return compiled;
+        }
+        Peers::Listed(peers) => peers,
+    };
+    for peer in peers {
+        match &peer.matches {
+            PeerMatch::Pods { namespaces, pods } => {
+                let term = Term::Pods { namespaces: namespaces.clone(), pods: pods.clone() };
+                compiled.terms.push(terms.intern(term, objects).0);
+            }
+            PeerMatch::Networks(networks) => {
+                for network in networks {
+                    let (id, new) = terms.intern(Term::Network(network.clone()), objects);
+                    *new_networks |= new;
+                    compiled.networks.push((id, addresses(network)));
+                }
+            }
+            PeerMatch::Nodes(selector) => {
+                compiled.terms.push(terms.intern(Term::Nodes(selector.clone()), objects).0);
+            }
+            PeerMatch::DomainNames(names) => compiled.domains.extend(names.iter().cloned()),
+            PeerMatch::Unknown => fail_closed(&mut compiled),
+        }
+    }
+    compiled
+}
+
+/// The API's rule for a peer that an implementation does not know: Accept matches nothing by it,
+/// Deny and Pass become Deny of everything.
+fn fail_closed(rule: &mut CompiledRule) {
+    match rule.action {
+        Action::Accept => {}
+        Action::Deny | Action::Pass => {
+            rule.action = Action::Deny;
+            rule.any = true;
+        }
+    }
+}
