@@ -72,7 +72,7 @@ impl Program {
         }
     }
 
-    fn pod_facts(&self, id: PodId) -> Option<Facts<'_>> {
+    pub(crate) fn pod_facts(&self, id: PodId) -> Option<Facts<'_>> {
         let pod = self.objects.pod(id)?;
         let key = self.classes.key(self.classes.of(id)?)?;
         let (kind, addresses) = if pod.host_network {
@@ -94,7 +94,7 @@ impl Program {
     }
 
     /// The node of a pod: `spec.nodeName`, else, on the host network, the owner of its address.
-    fn node_of<'a>(&'a self, pod: &'a Pod) -> Option<&'a str> {
+    pub(crate) fn node_of<'a>(&'a self, pod: &'a Pod) -> Option<&'a str> {
         let by_address = || {
             let addresses = pod.addresses.iter().filter(|_| pod.host_network);
             addresses.filter_map(|address| self.objects.node_at(*address)).next()
@@ -133,7 +133,7 @@ impl Program {
         }
     }
 
-    fn outside<'a>(&'a self, addresses: Addresses<'a>) -> Facts<'a> {
+    pub(crate) fn outside<'a>(&'a self, addresses: Addresses<'a>) -> Facts<'a> {
         Facts {
             kind: EndKind::Outside,
             terms: &[],

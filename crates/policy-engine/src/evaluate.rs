@@ -41,6 +41,17 @@ impl Program {
         if self.is_self_traffic(from, to) {
             return Decision::self_traffic();
         }
+        self.decide_between(from, to, protocol, port)
+    }
+
+    /// [`Self::decide`], with a pod to itself taken as any other connection.
+    pub(crate) fn decide_between(
+        &self,
+        from: &End,
+        to: &End,
+        protocol: Protocol,
+        port: u16,
+    ) -> Decision {
         let (Some(source), Some(destination)) = (self.facts(from), self.facts(to)) else {
             return Decision::no_such_pod();
         };

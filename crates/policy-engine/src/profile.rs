@@ -58,14 +58,6 @@ struct Networks {
     terms: Vec<TermId>,
 }
 
-/// Where the end's address is, as a network sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    Address(IpAddr),
-    /// Networks do not match it.
-    Nowhere,
-}
-
 impl Profile {
     /// `policies` must all select the pod and speak of the direction.
     pub(crate) fn new(
@@ -90,10 +82,6 @@ impl Profile {
     /// No rule and no isolation: everything is allowed.
     pub(crate) fn is_open(&self) -> bool {
         self.rules.is_empty() && self.isolating.is_empty()
-    }
-
-    pub(crate) fn has_networks(&self) -> bool {
-        !self.networks.terms.is_empty()
     }
 
     pub(crate) fn any(&self) -> &RuleBits {
@@ -146,13 +134,24 @@ impl Profile {
         &self.domains
     }
 
-    /// Every rule that a pods, nodes or networks peer can make match, with its term.
-    pub(crate) fn terms(&self) -> impl Iterator<Item = (TermId, &RuleBits)> {
-        self.by_term.iter().map(|(term, rules)| (*term, rules))
+    /// Whether a peer that no term selects may be allowed all the same.
+    pub(crate) fn may_allow_anyone(&self) -> bool {
+        !self.is_isolated() || self.any.iter().any(|rule| self.action(rule) == Action::Accept)
+    }
+
+    /// The pods and nodes terms by which some rule accepts.
+    pub(crate) fn accepting_terms(&self) -> impl Iterator<Item = TermId> {
+        let accepts = |rules: &RuleBits| rules.iter().any(|r| self.action(r) == Action::Accept);
+        self.by_term.iter().filter(move |(_, rules)| accepts(rules)).map(|(term, _)| *term)
     }
 
     pub(crate) fn network_terms(&self) -> &[TermId] {
         &self.networks.terms
+    }
+
+    /// Whether a rule looks at more of its peer than which pods terms select it.
+    pub(crate) fn looks_at_addresses(&self) -> bool {
+        !self.networks.terms.is_empty()
     }
 
     /// Rules that match the port, whose destination serves `served`.

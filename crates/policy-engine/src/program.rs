@@ -67,7 +67,9 @@ impl Program {
             profile_ids: FxHashMap::default(),
             networks: GlobalNetworks::default(),
         };
+        // Ends that are not pods rely on the first entries: no policies, no named ports.
         program.policy_set(Vec::new());
+        program.classes.intern_ports(Vec::new());
         for policy in policies {
             program.add_policy(policy);
         }

@@ -80,10 +80,11 @@ pub enum Reason {
     NodeLocality,
     Hairpin,
     ServiceAddress,
+    ServiceEndpoint,
 }
 
 impl Reason {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::HostNetwork,
         Self::SamePriority,
         Self::OtherProtocol,
@@ -93,6 +94,7 @@ impl Reason {
         Self::NodeLocality,
         Self::Hairpin,
         Self::ServiceAddress,
+        Self::ServiceEndpoint,
     ];
 
     pub fn code(self) -> &'static str {
@@ -106,6 +108,7 @@ impl Reason {
             Self::NodeLocality => "node-locality",
             Self::Hairpin => "hairpin",
             Self::ServiceAddress => "service-address",
+            Self::ServiceEndpoint => "service-endpoint",
         }
     }
 
@@ -127,6 +130,7 @@ impl Reason {
             Self::ServiceAddress => {
                 "the API does not say whether ipBlock sees the Service's address or the pod's"
             }
+            Self::ServiceEndpoint => "the Service's endpoints answer differently",
         }
     }
 

@@ -44,6 +44,10 @@ impl Terms {
         (TermId::from_index(id), new)
     }
 
+    pub(crate) fn is_nodes(&self, id: TermId) -> bool {
+        matches!(self.term(id), Some(Term::Nodes(_)))
+    }
+
     pub(crate) fn term(&self, id: TermId) -> Option<&Term> {
         self.interner.values().get(id.index()).map(AsRef::as_ref)
     }
