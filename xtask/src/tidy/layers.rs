@@ -41,6 +41,9 @@ struct CrateEntry {
     uses: Vec<String>,
     #[serde(default)]
     tests_use: Vec<String>,
+    /// Packages from outside that this pure crate may use besides those of all pure crates.
+    #[serde(default)]
+    external: Vec<String>,
 }
 
 pub(super) fn check(tree: &Tree) -> Vec<Problem> {
@@ -99,8 +102,8 @@ impl Layers {
             });
         }
         if edge.path.is_none() {
-            let refused =
-                entry.layer == "pure" && !self.pure.external.iter().any(|name| name == used);
+            let mut allowed = self.pure.external.iter().chain(&entry.external);
+            let refused = entry.layer == "pure" && !allowed.any(|name| name == used);
             return refused.then(|| {
                 format!("pure crate `{user}` uses `{used}`: it is not among `pure.external`")
             });
@@ -137,7 +140,7 @@ mod tests {
             { name = "adapter", within = false },
         ]
         pure.external = ["ipnet"]
-        crate.model = { layer = "pure", uses = [] }
+        crate.model = { layer = "pure", uses = [], external = ["proptest"] }
         crate.engine = { layer = "pure", uses = ["model"], tests-use = ["reader"] }
         crate.reader = { layer = "adapter", uses = ["model"] }
         crate.writer = { layer = "adapter", uses = ["model", "reader"] }
@@ -196,7 +199,9 @@ mod tests {
     }
 
     #[test]
-    fn a_pure_crate_uses_only_the_packages_of_the_list() {
+    fn a_pure_crate_uses_only_the_packages_of_the_list_and_its_own() {
+        assert_eq!(messages("model", edge("proptest", None, false)), [""; 0]);
+        assert_eq!(messages("engine", edge("proptest", None, false)).len(), 1);
         let found = messages("model", edge("tokio", None, false));
         assert_eq!(found, ["pure crate `model` uses `tokio`: it is not among `pure.external`"]);
     }
