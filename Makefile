@@ -1,0 +1,77 @@
+# The index of what can be run. Each recipe is short; logic lives in xtask/ and examples/.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+WEIR_CACHE ?= $(HOME)/.cache/weir
+TOOLS := $(WEIR_CACHE)/tools
+CARGO_DENY_VERSION := 0.20.2
+CARGO_DENY := $(TOOLS)/bin/cargo-deny
+
+# Verdicts of other engines to compare with, beside the checkout unless told. Their tests run when they are there.
+ifeq ($(origin WEIR_CORPORA),undefined)
+  ifneq ($(wildcard ../shared/corpora/.),)
+    export WEIR_CORPORA := $(abspath ../shared/corpora)
+  endif
+else
+  export WEIR_CORPORA
+endif
+
+.NOTPARALLEL:
+.PHONY: help test fmt clippy tidy deny doc transcript unit demo bench
+
+help: ## List what can be run
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+# The counting step comes last: its last line is `N passed, N failed`.
+test: fmt clippy tidy deny doc transcript unit ## Check and test everything
+fmt clippy tidy deny doc transcript unit: | toolchain
+
+.PHONY: toolchain
+toolchain:
+	@command -v $(CARGO) >/dev/null || { echo "cargo is missing: install Rust from https://rustup.rs" >&2; exit 1; }
+	@command -v cc >/dev/null || $(MAKE) --no-print-directory linker
+
+# Rust needs a C linker, and a bare Debian has none.
+.PHONY: linker
+linker:
+	apt-get update -q && apt-get install -qy --no-install-recommends gcc libc6-dev
+
+fmt: ## Check the formatting
+	$(CARGO) fmt --all --check
+
+clippy: ## Lint with warnings denied
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+tidy: ## Check the house rules of STYLE.md
+	$(CARGO) xtask tidy
+
+# Not the advisories: they need a clone of a database from the network, and tests run without one.
+deny: $(CARGO_DENY) ## Check licences, sources and duplicate versions of packages
+	$(CARGO_DENY) --locked check bans licenses sources
+
+$(CARGO_DENY): | toolchain
+	$(CARGO) install cargo-deny --version $(CARGO_DENY_VERSION) --locked --root $(TOOLS)
+
+doc: ## Build the documentation with warnings denied
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --locked
+
+transcript: ## Compare the README's transcript with what the commands print
+	$(CARGO) xtask transcript
+
+unit: ## Run the tests and count them
+ifdef WEIR_CORPORA
+	@echo "corpora: $(WEIR_CORPORA)"
+else
+	@echo "corpora: none, their tests are left out (set WEIR_CORPORA)"
+endif
+	@$(CARGO) xtask test --workspace --locked
+
+demo: | toolchain ## Build weir and show the main job on the bundled example
+	$(CARGO) build --release --locked --package weir
+	@examples/demo.sh
+
+bench: | toolchain ## Measure what the project promises
+	$(CARGO) xtask bench all
