@@ -23,7 +23,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Problem> {
     }
     let pages =
         tree.files.iter().filter_map(|file| file.path.strip_prefix(FOLDER)?.strip_suffix(".md"));
-    for page in pages.filter(|page| *page != "README" && !codes.contains_key(*page)) {
+    for page in pages.filter(|page| !codes.contains_key(*page)) {
         let message =
             format!("no crate has the code `{page}`: remove the page, or correct its name");
         problems.push(Problem { path: format!("{FOLDER}{page}.md"), line: 0, message, rule: RULE });
@@ -77,11 +77,6 @@ mod tests {
     #[test]
     fn a_code_with_its_page_is_fine() {
         assert_eq!(messages(&[("docs/findings/unused-rule.md", "# unused-rule\n")]), [""; 0]);
-        let with_index = [
-            ("docs/findings/unused-rule.md", "# unused-rule\n"),
-            ("docs/findings/README.md", "# All\n"),
-        ];
-        assert_eq!(messages(&with_index), [""; 0]);
     }
 
     #[test]
