@@ -116,6 +116,12 @@ impl AddressSet {
         self.ranges.get(after).is_some_and(|range| range.contains(address))
     }
 
+    /// Whether any address of the range is in the set.
+    pub fn overlaps(&self, range: AddressRange) -> bool {
+        let after = self.ranges.partition_point(|other| other.last < range.first);
+        self.ranges.get(after).is_some_and(|other| other.intersection(range).is_some())
+    }
+
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
         self.ranges.iter().chain(&other.ranges).copied().collect()

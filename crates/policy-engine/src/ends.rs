@@ -68,7 +68,7 @@ impl Program {
                 [pod, ..] => self.pod_facts(*pod),
                 [] => Some(self.address_facts(*address)),
             },
-            End::Name(name) => Some(self.outside(Addresses::Name(name))),
+            End::Name(name) => Some(self.outside(Addresses::Name(name, self.objects.outside()))),
         }
     }
 
@@ -78,7 +78,7 @@ impl Program {
         let (kind, addresses) = if pod.host_network {
             (EndKind::HostPod, self.host_addresses(pod))
         } else if pod.addresses.is_empty() {
-            (EndKind::Pod, Addresses::Unknown)
+            (EndKind::Pod, Addresses::Unknown(None))
         } else {
             (EndKind::Pod, Addresses::Own(&pod.addresses, None))
         };
@@ -115,7 +115,7 @@ impl Program {
             Some(name) => self.objects.nodes.get(name).into_iter().flat_map(of_node).collect(),
             None => self.objects.nodes.values().flat_map(of_node).collect(),
         };
-        if possible.is_empty() { Addresses::Unknown } else { Addresses::AnyOf(possible) }
+        if possible.is_empty() { Addresses::Unknown(node) } else { Addresses::AnyOf(possible) }
     }
 
     fn node_facts<'a>(&'a self, name: &'a str) -> NodeFacts<'a> {

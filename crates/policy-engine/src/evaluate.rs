@@ -29,7 +29,7 @@ pub(crate) struct SideQuestion<'a> {
     /// The ports of the destination, whichever of the two it is.
     pub(crate) destination: &'a Facts<'a>,
     families: &'a [Family],
-    reading: HostReading,
+    pub(crate) reading: HostReading,
 }
 
 impl Program {
@@ -195,7 +195,7 @@ impl Program {
         protocol: Protocol,
         port: u16,
     ) -> Outcome {
-        let at_port = side.profile.at_port(protocol, port, side.destination.served);
+        let at_port = side.rules_at(protocol, port);
         let certain = rules.certain.intersection(&at_port);
         let possible = rules.possible.intersection(&at_port);
         decide(side.profile, &certain, &possible, self.protocol_rule(protocol))
@@ -263,7 +263,7 @@ impl Program {
         };
         let mut matching: Vec<RuleId> = Vec::new();
         self.fork_side(direction, &source, &destination, |side, rules| {
-            let at_port = side.profile.at_port(protocol, port, side.destination.served);
+            let at_port = side.rules_at(protocol, port);
             let bits: RuleBits = rules.possible.intersection(&at_port);
             for rule in bits.iter().filter_map(|rule| RuleId::of(side.profile, direction, rule)) {
                 if !matching.contains(&rule) {
@@ -277,6 +277,30 @@ impl Program {
 }
 
 impl SideQuestion<'_> {
+    /// The rules that match the port.
+    fn rules_at(&self, protocol: Protocol, port: u16) -> RuleBits {
+        let ports = &self.profile.ports;
+        if !self.destination.is_host_pod() {
+            return ports.at(protocol, port, self.destination.served);
+        }
+        self.for_host_pod(ports.at(protocol, port, &[]), || {
+            ports.at(protocol, port, self.destination.served)
+        })
+    }
+
+    /// Names of ports exist on a host-network pod only for NetworkPolicy, and only read as a pod.
+    pub(crate) fn for_host_pod(
+        &self,
+        without_names: RuleBits,
+        with_names: impl FnOnce() -> RuleBits,
+    ) -> RuleBits {
+        let mut rules = without_names;
+        if self.reading == HostReading::AsPod {
+            rules.union_with(&self.profile.only_network_policy(&with_names()));
+        }
+        rules
+    }
+
     /// The distinct readings of the peer, seen from this side.
     fn readings(&self, direction: Direction, semantics: Semantics) -> SmallVec<[PeerRules; 1]> {
         let mut readings = self.peer.rules_as_peer(

@@ -5,13 +5,13 @@ use crate::ids::TermId;
 use crate::profile::Profile;
 use crate::program::PolicySet;
 use crate::semantics::Semantics;
-use net_types::Family;
+use net_types::{AddressSet, Family};
 use policy_model::ContainerPort;
 use smallvec::SmallVec;
 use std::net::IpAddr;
 
 /// How NetworkPolicy treats host-network pods: one choice for both ends of a question.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum HostReading {
     AsNode,
     AsPod,
@@ -46,10 +46,10 @@ pub(crate) enum Addresses<'a> {
     Own(&'a [IpAddr], Option<NodeFacts<'a>>),
     /// A host-network pod on any of these nodes.
     AnyOf(Vec<(IpAddr, NodeFacts<'a>)>),
-    /// A pod somewhere in the assumed pod networks.
-    Unknown,
-    /// A DNS name outside the cluster.
-    Name(&'a str),
+    /// A pod somewhere in the assumed pod networks; with the node of a host-network pod.
+    Unknown(Option<NodeFacts<'a>>),
+    /// A DNS name, and the addresses outside the cluster, of which it may have any.
+    Name(&'a str, AddressSet),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,8 +94,8 @@ impl Facts<'_> {
             Addresses::AnyOf(known) => {
                 distinct(known.iter().map(|(address, _)| Family::of(*address)))
             }
-            Addresses::Unknown => SmallVec::from_slice(unknown),
-            Addresses::Name(_) => SmallVec::from_slice(&[Family::V4, Family::V6]),
+            Addresses::Unknown(_) => SmallVec::from_slice(unknown),
+            Addresses::Name(..) => SmallVec::from_slice(&[Family::V4, Family::V6]),
         }
     }
 
@@ -118,7 +118,7 @@ impl Facts<'_> {
                 profile.selecting(node.terms, &mut certain);
             }
             let possible = self.with_domains(profile, &mut certain);
-            let local = self.locality(subject_node, node, reading.0);
+            let local = self.locality(subject_node, node);
             let rules = PeerRules { certain, possible, local };
             if !readings.contains(&rules) {
                 readings.push(rules);
@@ -138,14 +138,15 @@ impl Facts<'_> {
                     add(inside(*address).as_slice(), Some(*node));
                 }
             }
-            Addresses::Unknown if networks_apply => {
+            Addresses::Unknown(node) if networks_apply => {
                 for rules in families.iter().flat_map(|f| profile.containing_unknown(*f)) {
-                    add(&[rules], None);
+                    add(&[rules], *node);
                 }
             }
-            Addresses::Unknown => add(&[], None),
-            Addresses::Name(_) => {
-                for (_, rules) in families.iter().flat_map(|f| profile.network_ranges(*f)) {
+            Addresses::Unknown(node) => add(&[], *node),
+            Addresses::Name(_, outside) => {
+                let ranges = families.iter().flat_map(|f| profile.network_ranges(*f));
+                for (_, rules) in ranges.filter(|(range, _)| outside.overlaps(*range)) {
                     add(&[rules], None);
                 }
             }
@@ -172,7 +173,7 @@ impl Facts<'_> {
         if profile.domains().is_empty() || self.is_in_cluster() {
             return certain.clone();
         }
-        if let Addresses::Name(name) = &self.addresses {
+        if let Addresses::Name(name, _) = &self.addresses {
             for (pattern, rules) in profile.domains() {
                 if domain_matches(pattern, name) {
                     certain.union_with(rules);
@@ -185,18 +186,8 @@ impl Facts<'_> {
         possible
     }
 
-    fn locality(
-        &self,
-        subject_node: Option<&str>,
-        node: Option<NodeFacts<'_>>,
-        reading: HostReading,
-    ) -> Locality {
-        let is_node = match self.kind {
-            EndKind::Node => true,
-            EndKind::HostPod => reading == HostReading::AsNode,
-            EndKind::Pod | EndKind::Outside => false,
-        };
-        if !is_node {
+    fn locality(&self, subject_node: Option<&str>, node: Option<NodeFacts<'_>>) -> Locality {
+        if !matches!(self.kind, EndKind::Node | EndKind::HostPod) {
             return Locality::Remote;
         }
         match (subject_node, node.map(|node| node.name).or(self.node)) {

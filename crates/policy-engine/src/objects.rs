@@ -1,6 +1,7 @@
 //! The objects that a program speaks of, indexed for selectors and addresses.
 
 use crate::ids::{Interner, PodId};
+use net_types::{AddressRange, AddressSet};
 use policy_model::{
     Entry, LabelSelector, Labels, LeftOut, Namespace, NamespaceScope, Node, Pod, Service, Snapshot,
 };
@@ -40,11 +41,12 @@ impl Objects {
     }
 
     fn index_nodes(&mut self) {
-        self.nodes_by_address = self
-            .nodes
-            .values()
-            .flat_map(|node| node.addresses.iter().map(|address| (*address, node.name.clone())))
-            .collect();
+        self.nodes_by_address.clear();
+        for node in self.nodes.values() {
+            for address in &node.addresses {
+                self.nodes_by_address.entry(*address).or_insert_with(|| node.name.clone());
+            }
+        }
     }
 
     pub(crate) fn set_node(&mut self, name: &str, node: Option<Node>) {
@@ -107,6 +109,14 @@ impl Objects {
 
     pub(crate) fn pods_at(&self, address: IpAddr) -> &[PodId] {
         self.by_address.get(&address).map_or(&[], Vec::as_slice)
+    }
+
+    /// All addresses that no pod and no node has.
+    pub(crate) fn outside(&self) -> AddressSet {
+        let pods = self.pods().flat_map(|(_, pod)| &pod.addresses);
+        let cluster = pods.chain(self.nodes_by_address.keys());
+        let cluster: AddressSet = cluster.map(|address| AddressRange::single(*address)).collect();
+        cluster.complement()
     }
 
     pub(crate) fn node_at(&self, address: IpAddr) -> Option<&Node> {

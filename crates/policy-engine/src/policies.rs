@@ -114,17 +114,24 @@ fn compile_rule(
                 compiled.terms.push(terms.intern(Term::Nodes(selector.clone()), objects).0);
             }
             PeerMatch::DomainNames(names) => compiled.domains.extend(names.iter().cloned()),
-            PeerMatch::Unknown => fail_closed(&mut compiled),
+            PeerMatch::Unknown => {}
         }
+    }
+    if peers.iter().any(|peer| peer.matches == PeerMatch::Unknown) {
+        fail_closed(&mut compiled);
     }
     compiled
 }
 
-/// The API's rule for a peer that an implementation does not know: Accept matches nothing by it,
-/// Deny and Pass become Deny of everything.
+/// The API's rule for a peer that an implementation does not know: an Accept rule matches nothing,
+/// not even by its other peers; Deny and Pass become Deny of everything.
 fn fail_closed(rule: &mut CompiledRule) {
     match rule.action {
-        Action::Accept => {}
+        Action::Accept => {
+            rule.terms.clear();
+            rule.networks.clear();
+            rule.domains.clear();
+        }
         Action::Deny | Action::Pass => {
             rule.action = Action::Deny;
             rule.any = true;

@@ -6,7 +6,7 @@ use crate::ids::{PolicyIx, TermId};
 use crate::policies::{CompiledPolicy, CompiledRule};
 use crate::ports::PortTable;
 use net_types::{AddressRange, AddressSet, Family};
-use policy_model::{Action, ContainerPort, Direction, Tier};
+use policy_model::{Action, Direction, Tier};
 use std::net::IpAddr;
 use std::ops::Range;
 
@@ -152,16 +152,6 @@ impl Profile {
     /// Whether a rule looks at more of its peer than which pods terms select it.
     pub(crate) fn looks_at_addresses(&self) -> bool {
         !self.networks.terms.is_empty()
-    }
-
-    /// Rules that match the port, whose destination serves `served`.
-    pub(crate) fn at_port(
-        &self,
-        protocol: net_types::Protocol,
-        port: u16,
-        served: &[ContainerPort],
-    ) -> RuleBits {
-        self.ports.at(protocol, port, served)
     }
 }
 

@@ -4,7 +4,7 @@ use crate::bits::RuleBits;
 use crate::decide::decide;
 use crate::ends::End;
 use crate::evaluate::SideQuestion;
-use crate::facts::{Addresses, Facts, PeerRules};
+use crate::facts::{Addresses, Facts, HostReading, PeerRules};
 use crate::fork::Span;
 use crate::ids::{PodId, ProfileId};
 use crate::program::Program;
@@ -60,6 +60,8 @@ struct SideKey {
     profile: ProfileId,
     /// The destination's named ports, where the profile speaks of names.
     served: usize,
+    /// How a host-network destination is read, which decides whether its ports have names.
+    host: Option<HostReading>,
     certain: RuleBits,
     possible: RuleBits,
 }
@@ -99,6 +101,7 @@ impl Program {
         let key = SideKey {
             profile: side.profile_id,
             served: if side.profile.ports.has_names() { side.destination.served_id } else { 0 },
+            host: side.destination.is_host_pod().then_some(side.reading),
             certain: rules.certain.clone(),
             possible: rules.possible.clone(),
         };
@@ -125,8 +128,14 @@ impl Program {
         let mut of_protocol = |protocol: Protocol| -> (PortSet, PortSet) {
             let mut must: Vec<PortRange> = Vec::new();
             let mut may: Vec<PortRange> = Vec::new();
-            side.profile.ports.cells(protocol, side.destination.served, |range, at_port| {
-                let (surely, possibly) = ask(protocol, at_port);
+            let ports = &side.profile.ports;
+            ports.cells(protocol, side.destination.served, |range, at_port| {
+                let (surely, possibly) = if side.destination.is_host_pod() {
+                    let unnamed = ports.at(protocol, range.first(), &[]);
+                    ask(protocol, &side.for_host_pod(unnamed, || at_port.clone()))
+                } else {
+                    ask(protocol, at_port)
+                };
                 must.extend(surely.then_some(range));
                 may.extend(possibly.then_some(range));
             });
