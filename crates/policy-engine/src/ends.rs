@@ -52,23 +52,32 @@ impl Program {
     /// Traffic of a pod to its own address, which nothing filters. The template of a workload stands
     /// for several replicas, so it is not itself.
     pub(crate) fn is_self_traffic(&self, from: &End, to: &End) -> bool {
-        let (End::Pod(from), End::Pod(to)) = (from, to) else { return false };
+        let (Some(from), Some(to)) = (self.pod_at(from), self.pod_at(to)) else { return false };
         from == to
-            && self.objects.pod(*from).is_some_and(|pod| match pod.origin {
+            && self.objects.pod(from).is_some_and(|pod| match pod.origin {
                 PodOrigin::Live => true,
                 PodOrigin::Template => pod.workload.kind == WorkloadKind::Pod,
             })
     }
 
+    /// The pod that an end is, also by its address.
+    fn pod_at(&self, end: &End) -> Option<PodId> {
+        match end {
+            End::Pod(id) => Some(*id),
+            End::Address(address) => self.objects.pods_at(*address).first().copied(),
+            End::Name(_) => None,
+        }
+    }
+
     /// `None` for a pod that was removed.
     pub(crate) fn facts<'a>(&'a self, end: &'a End) -> Option<Facts<'a>> {
-        match end {
-            End::Pod(id) => self.pod_facts(*id),
-            End::Address(address) => match self.objects.pods_at(*address) {
-                [pod, ..] => self.pod_facts(*pod),
-                [] => Some(self.address_facts(*address)),
-            },
-            End::Name(name) => Some(self.outside(Addresses::Name(name, self.objects.outside()))),
+        match (self.pod_at(end), end) {
+            (Some(pod), _) => self.pod_facts(pod),
+            (None, End::Address(address)) => Some(self.address_facts(*address)),
+            (None, End::Name(name)) => {
+                Some(self.outside(Addresses::Name(name, self.objects.outside())))
+            }
+            (None, End::Pod(_)) => None,
         }
     }
 

@@ -5,6 +5,7 @@ use crate::ids::TermId;
 use crate::profile::Profile;
 use crate::program::PolicySet;
 use crate::semantics::Semantics;
+use crate::side::locality;
 use net_types::{AddressSet, Family};
 use policy_model::ContainerPort;
 use smallvec::SmallVec;
@@ -104,7 +105,7 @@ impl Facts<'_> {
     pub(crate) fn rules_as_peer(
         &self,
         profile: &Profile,
-        subject_node: Option<&str>,
+        subject_nodes: &[Option<&str>],
         families: &[Family],
         reading: (HostReading, Semantics),
     ) -> SmallVec<[PeerRules; 1]> {
@@ -118,10 +119,11 @@ impl Facts<'_> {
                 profile.selecting(node.terms, &mut certain);
             }
             let possible = self.with_domains(profile, &mut certain);
-            let local = self.locality(subject_node, node);
-            let rules = PeerRules { certain, possible, local };
-            if !readings.contains(&rules) {
-                readings.push(rules);
+            let rules = PeerRules { certain, possible, local: Locality::Remote };
+            for rules in self.with_localities(rules, subject_nodes, node) {
+                if !readings.contains(&rules) {
+                    readings.push(rules);
+                }
             }
         };
         let inside = |address| profile.containing(address).filter(|_| networks_apply);
@@ -154,6 +156,22 @@ impl Facts<'_> {
         readings
     }
 
+    /// `rules` for each way in which the subject's node may stand to this end, if it is a node.
+    fn with_localities(
+        &self,
+        rules: PeerRules,
+        subject_nodes: &[Option<&str>],
+        node: Option<NodeFacts<'_>>,
+    ) -> SmallVec<[PeerRules; 1]> {
+        let is_node = matches!(self.kind, EndKind::Node | EndKind::HostPod);
+        if !is_node || subject_nodes.is_empty() {
+            return SmallVec::from_buf([rules]);
+        }
+        let node = node.map(|node| node.name).or(self.node);
+        let localities = subject_nodes.iter().map(|subject| locality(*subject, node));
+        localities.map(|local| PeerRules { local, ..rules.clone() }).collect()
+    }
+
     fn rules_by_identity(&self, profile: &Profile, reading: HostReading) -> RuleBits {
         let mut rules = profile.any().clone();
         match (self.kind, reading) {
@@ -184,17 +202,6 @@ impl Facts<'_> {
         let mut possible = certain.clone();
         profile.domains().iter().for_each(|(_, rules)| possible.union_with(rules));
         possible
-    }
-
-    fn locality(&self, subject_node: Option<&str>, node: Option<NodeFacts<'_>>) -> Locality {
-        if !matches!(self.kind, EndKind::Node | EndKind::HostPod) {
-            return Locality::Remote;
-        }
-        match (subject_node, node.map(|node| node.name).or(self.node)) {
-            (Some(subject), Some(peer)) if subject == peer => Locality::Local,
-            (Some(_), Some(_)) => Locality::Remote,
-            (None, _) | (_, None) => Locality::Unknown,
-        }
     }
 }
 

@@ -18,6 +18,7 @@ mod classes;
 mod decide;
 mod ends;
 mod evaluate;
+mod explain;
 mod facts;
 mod fork;
 mod ids;
@@ -31,11 +32,15 @@ mod program;
 mod rows;
 mod semantics;
 mod services;
+mod side;
 mod terms;
 mod traffic;
 mod verdict;
 
 pub use ends::{AmbiguousAddress, End};
+pub use explain::{
+    Assumed, Explanation, Fork, PolicyStep, Question, Reading, SideWalk, TierOutcome, TierStep,
+};
 pub use ids::{ClassId, PodId, PolicyIx, ProfileId};
 pub use map::{ConnectionMap, Granularity, MapPeer, MapRow};
 pub use program::Program;

@@ -28,6 +28,8 @@ impl PolicySet {
 #[derive(Clone, Debug)]
 pub struct Program {
     pub(crate) assumptions: Assumptions,
+    /// The families of pods whose address is not known.
+    pub(crate) pod_families: Vec<Family>,
     pub(crate) objects: Objects,
     pub(crate) terms: Terms,
     pub(crate) policies: Vec<Option<Arc<CompiledPolicy>>>,
@@ -54,6 +56,7 @@ impl Program {
     pub fn compile(snapshot: Snapshot, assumptions: Assumptions) -> Self {
         let (objects, policies) = Objects::new(snapshot);
         let mut program = Self {
+            pod_families: assumptions.pod_families(),
             assumptions,
             objects,
             terms: Terms::default(),

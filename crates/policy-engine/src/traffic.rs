@@ -3,12 +3,12 @@
 use crate::bits::RuleBits;
 use crate::decide::decide;
 use crate::ends::End;
-use crate::evaluate::SideQuestion;
 use crate::facts::{Addresses, Facts, HostReading, PeerRules};
 use crate::fork::Span;
 use crate::ids::{PodId, ProfileId};
 use crate::program::Program;
 use crate::semantics::Reasons;
+use crate::side::SideQuestion;
 use net_types::{AddressRange, AddressSet, Family, PortRange, PortSet, Protocol, Traffic};
 use policy_model::Direction;
 use rustc_hash::FxHashMap;
@@ -100,8 +100,12 @@ impl Program {
     ) -> Span<Traffic> {
         let key = SideKey {
             profile: side.profile_id,
-            served: if side.profile.ports.has_names() { side.destination.served_id } else { 0 },
-            host: side.destination.is_host_pod().then_some(side.reading),
+            served: if side.profile.ports.has_names() {
+                side.ends.destination.served_id
+            } else {
+                0
+            },
+            host: side.ends.destination.is_host_pod().then_some(side.host),
             certain: rules.certain.clone(),
             possible: rules.possible.clone(),
         };
@@ -129,8 +133,8 @@ impl Program {
             let mut must: Vec<PortRange> = Vec::new();
             let mut may: Vec<PortRange> = Vec::new();
             let ports = &side.profile.ports;
-            ports.cells(protocol, side.destination.served, |range, at_port| {
-                let (surely, possibly) = if side.destination.is_host_pod() {
+            ports.cells(protocol, side.ends.destination.served, |range, at_port| {
+                let (surely, possibly) = if side.ends.destination.is_host_pod() {
                     let unnamed = ports.at(protocol, range.first(), &[]);
                     ask(protocol, &side.for_host_pod(unnamed, || at_port.clone()))
                 } else {
