@@ -1,5 +1,7 @@
 //! Places in the files that a person gave.
 
+use std::collections::BTreeMap;
+
 /// An index into [`SourceFiles`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(u32);
@@ -19,7 +21,36 @@ pub struct SourceSpan {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceFiles {
     names: Vec<String>,
-    lines: std::collections::BTreeMap<(FileId, u32), String>,
+    texts: BTreeMap<FileId, Text>,
+    lines: BTreeMap<(FileId, u32), String>,
+}
+
+/// A file's text, cut at LF, CRLF and lone CR.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Text {
+    text: String,
+    /// Where each line starts.
+    starts: Vec<usize>,
+}
+
+impl Text {
+    fn new(text: String) -> Self {
+        let bytes = text.as_bytes();
+        let breaks = bytes.iter().enumerate().filter(|(index, byte)| match byte {
+            b'\n' => true,
+            b'\r' => bytes.get(index + 1) != Some(&b'\n'),
+            _ => false,
+        });
+        let starts = std::iter::once(0).chain(breaks.map(|(index, _)| index + 1)).collect();
+        Self { text, starts }
+    }
+
+    fn line(&self, number: u32) -> Option<&str> {
+        let index = (number as usize).checked_sub(1)?;
+        let start = *self.starts.get(index)?;
+        let end = self.starts.get(index + 1).copied().unwrap_or(self.text.len());
+        Some(self.text.get(start..end)?.trim_end_matches(['\n', '\r']))
+    }
 }
 
 impl SourceFiles {
@@ -43,12 +74,34 @@ impl SourceFiles {
         self.lines.insert((file, line), text.to_owned());
     }
 
+    /// Keeps a whole file, so that any of its lines can be shown.
+    pub fn keep_text(&mut self, file: FileId, text: String) {
+        self.texts.insert(file, Text::new(text));
+    }
+
     pub fn line(&self, file: FileId, line: u32) -> Option<&str> {
-        self.lines.get(&(file, line)).map(String::as_str)
+        let kept = self.lines.get(&(file, line)).map(String::as_str);
+        kept.or_else(|| self.texts.get(&file)?.line(line))
     }
 
     /// `file:line:column`.
     pub fn place(&self, span: SourceSpan) -> String {
         format!("{}:{}:{}", self.name(span.file), span.line, span.column)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_a_kept_text() {
+        let mut files = SourceFiles::default();
+        let file = files.add("a.yaml".into());
+        files.keep_text(file, "one\r\ntwo\rthree\n".into());
+        let lines: Vec<Option<&str>> = (0..6).map(|line| files.line(file, line)).collect();
+        assert_eq!(lines, [None, Some("one"), Some("two"), Some("three"), Some(""), None]);
+        files.keep_line(file, 2, "TWO");
+        assert_eq!(files.line(file, 2), Some("TWO"));
     }
 }

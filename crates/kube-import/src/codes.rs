@@ -1,0 +1,43 @@
+//! The codes of every finding that reading can give. Each has a page in `docs/findings`.
+
+use finding_model::Code;
+
+pub const ALIAS_BOMB: Code = Code("alias-bomb");
+pub const BAD_ADDRESS: Code = Code("bad-address");
+pub const BAD_CIDR: Code = Code("bad-cidr");
+pub const BAD_DOMAIN_NAME: Code = Code("bad-domain-name");
+pub const BAD_LABEL: Code = Code("bad-label");
+pub const BAD_NAME: Code = Code("bad-name");
+pub const BAD_OPERATOR: Code = Code("bad-operator");
+pub const BAD_PORT: Code = Code("bad-port");
+pub const BAD_PROTOCOL: Code = Code("bad-protocol");
+pub const BAD_VALUE: Code = Code("bad-value");
+pub const BROKEN_YAML: Code = Code("broken-yaml");
+pub const DOCUMENT_TOO_LARGE: Code = Code("document-too-large");
+pub const DUPLICATE_KEY: Code = Code("duplicate-key");
+pub const DUPLICATE_OBJECT: Code = Code("duplicate-object");
+pub const EMPTY_LIST: Code = Code("empty-list");
+pub const EMPTY_PEER: Code = Code("empty-peer");
+pub const END_PORT_BELOW_PORT: Code = Code("end-port-below-port");
+pub const END_PORT_WITHOUT_PORT: Code = Code("end-port-without-port");
+pub const EXCEPT_OUTSIDE_CIDR: Code = Code("except-outside-cidr");
+pub const FILE_TOO_LARGE: Code = Code("file-too-large");
+pub const HOST_BITS_SET: Code = Code("host-bits-set");
+pub const IGNORED_RULES: Code = Code("ignored-rules");
+pub const MISSING_FIELD: Code = Code("missing-field");
+pub const NAMED_PORT_WITHOUT_PODS: Code = Code("named-port-without-pods");
+pub const NAMESPACE_LABEL_OVERWRITTEN: Code = Code("namespace-label-overwritten");
+pub const NESTING_TOO_DEEP: Code = Code("nesting-too-deep");
+pub const NOT_AN_OBJECT: Code = Code("not-an-object");
+pub const NOTHING_TO_READ: Code = Code("nothing-to-read");
+pub const NOT_UTF8: Code = Code("not-utf8");
+pub const NUL_BYTE: Code = Code("nul-byte");
+pub const POLICY_KIND_NOT_READ: Code = Code("policy-kind-not-read");
+pub const TOO_MANY: Code = Code("too-many");
+pub const TWO_PEER_FIELDS: Code = Code("two-peer-fields");
+pub const UNKNOWN_FIELD: Code = Code("unknown-field");
+pub const UNKNOWN_KIND: Code = Code("unknown-kind");
+pub const UNKNOWN_TAG: Code = Code("unknown-tag");
+pub const UNSUPPORTED_VERSION: Code = Code("unsupported-version");
+pub const WRONG_TYPE: Code = Code("wrong-type");
+pub const YAML_1_1: Code = Code("yaml-1-1");

@@ -1,0 +1,114 @@
+//! Workloads: the owners of pods, each with the template of its pods.
+
+use super::metadata::{Metadata, OwnerRef, Strictness, labels, metadata};
+use super::pod::pod_spec;
+use super::{Object, in_namespace};
+use crate::document::{Decoder, Fields};
+use finding_model::SourceSpan;
+use policy_model::{Pod, PodOrigin, WorkloadKind, WorkloadRef};
+
+#[derive(Debug)]
+pub(crate) struct Workload {
+    pub id: WorkloadRef,
+    pub controller: Option<OwnerRef>,
+    pub template: Template,
+    pub span: Option<SourceSpan>,
+}
+
+/// Whether the workload can have pods that are not in the input.
+#[derive(Debug)]
+pub(crate) enum Template {
+    Pod(Box<Pod>),
+    /// A finished Job, or a ReplicaSet that its owner has scaled to none.
+    Spent,
+}
+
+pub(super) fn lower(
+    decoder: &mut Decoder,
+    object: &Fields<'_, '_>,
+    kind: WorkloadKind,
+) -> Option<Object> {
+    let Metadata { name, namespace, labels: _, controller } =
+        metadata(decoder, object, Strictness::Lenient)?;
+    let id = WorkloadRef { namespace: in_namespace(namespace), name, kind };
+    let spec = object.required(decoder, "spec")?;
+    let spec = decoder.lenient(spec, "the workload's spec")?;
+    let is_spent = match kind {
+        WorkloadKind::Job => is_finished(decoder, object)?,
+        WorkloadKind::ReplicaSet => {
+            controller.is_some()
+                && match spec.field("replicas") {
+                    Some(node) => decoder.integer(node)? == 0,
+                    None => false,
+                }
+        }
+        WorkloadKind::Deployment
+        | WorkloadKind::StatefulSet
+        | WorkloadKind::DaemonSet
+        | WorkloadKind::ReplicationController
+        | WorkloadKind::CronJob
+        | WorkloadKind::Pod => false,
+    };
+    let template = if is_spent {
+        Template::Spent
+    } else {
+        let holder = if kind == WorkloadKind::CronJob { job_spec(decoder, &spec)? } else { spec };
+        Template::Pod(Box::new(template(decoder, &holder, &id, object)?))
+    };
+    let span = Some(decoder.span(object.place));
+    Some(Object::Workload(Box::new(Workload { id, controller, template, span })))
+}
+
+fn job_spec<'n, 't>(decoder: &mut Decoder, spec: &Fields<'n, 't>) -> Option<Fields<'n, 't>> {
+    let template = spec.required(decoder, "jobTemplate")?;
+    let template = decoder.lenient(template, "the job template")?;
+    let spec = template.required(decoder, "spec")?;
+    decoder.lenient(spec, "the job's spec")
+}
+
+fn template(
+    decoder: &mut Decoder,
+    spec: &Fields<'_, '_>,
+    id: &WorkloadRef,
+    object: &Fields<'_, '_>,
+) -> Option<Pod> {
+    let template = spec.required(decoder, "template")?;
+    let template = decoder.lenient(template, "the pod template")?;
+    let labels = match template.field("metadata") {
+        Some(node) => {
+            let metadata = decoder.lenient(node, "the template's metadata")?;
+            labels(decoder, &metadata)
+        }
+        None => policy_model::Labels::default(),
+    };
+    let pod_spec = pod_spec(decoder, template.field("spec"))?;
+    Some(Pod {
+        namespace: id.namespace.clone(),
+        name: id.name.clone(),
+        workload: id.clone(),
+        origin: PodOrigin::Template,
+        labels,
+        addresses: Vec::new(),
+        host_network: pod_spec.host_network,
+        node: pod_spec.node,
+        ports: pod_spec.ports,
+        span: Some(decoder.span(object.place)),
+    })
+}
+
+/// A Job that is complete or has failed makes no more pods.
+fn is_finished(decoder: &mut Decoder, object: &Fields<'_, '_>) -> Option<bool> {
+    let Some(status) = object.field("status") else { return Some(false) };
+    let status = decoder.lenient(status, "status")?;
+    if status.field("completionTime").is_some() {
+        return Some(true);
+    }
+    let Some(conditions) = status.field("conditions") else { return Some(false) };
+    for condition in decoder.sequence(conditions)? {
+        let text = |key| condition.child(key).and_then(|node| node.text());
+        if matches!(text("type"), Some("Complete" | "Failed")) && text("status") == Some("True") {
+            return Some(true);
+        }
+    }
+    Some(false)
+}
