@@ -47,13 +47,15 @@ pub(crate) struct Classes {
 }
 
 impl Classes {
-    pub(crate) fn assign(&mut self, pod: PodId, key: ClassKey) -> ClassId {
-        self.remove(pod);
+    /// Returns the class, and whether the pod is its first. The pod must have no class.
+    pub(crate) fn assign(&mut self, pod: PodId, key: ClassKey) -> (ClassId, bool) {
         let class = ClassId::from_index(self.keys.intern(key));
         if self.members.len() <= class.index() {
             self.members.resize_with(class.index() + 1, RoaringBitmap::new);
         }
+        let mut first = false;
         if let Some(members) = self.members.get_mut(class.index()) {
+            first = members.is_empty();
             members.insert(pod.0);
         }
         if self.of_pod.len() <= pod.index() {
@@ -62,15 +64,15 @@ impl Classes {
         if let Some(slot) = self.of_pod.get_mut(pod.index()) {
             *slot = Some(class);
         }
-        class
+        (class, first)
     }
 
-    pub(crate) fn remove(&mut self, pod: PodId) {
-        if let Some(class) = self.of_pod.get_mut(pod.index()).and_then(Option::take)
-            && let Some(members) = self.members.get_mut(class.index())
-        {
-            members.remove(pod.0);
-        }
+    /// Returns the pod's class, and whether the pod was its last.
+    pub(crate) fn remove(&mut self, pod: PodId) -> Option<(ClassId, bool)> {
+        let class = self.of_pod.get_mut(pod.index())?.take()?;
+        let members = self.members.get_mut(class.index())?;
+        members.remove(pod.0);
+        Some((class, members.is_empty()))
     }
 
     pub(crate) fn of(&self, pod: PodId) -> Option<ClassId> {

@@ -121,8 +121,13 @@ impl Program {
     }
 
     fn walk(&self, question: &Question, direction: Direction, side: Side) -> SideWalk {
-        let mut walk =
-            SideWalk { direction, side, tiers: Vec::new(), other_direction: Vec::new(), forks: Vec::new() };
+        let mut walk = SideWalk {
+            direction,
+            side,
+            tiers: Vec::new(),
+            other_direction: Vec::new(),
+            forks: Vec::new(),
+        };
         let subject = match question.subject(direction) {
             End::Pod(pod) => *pod,
             End::Address(_) | End::Name(_) => return walk,

@@ -14,8 +14,10 @@
 
 mod atoms;
 mod bits;
+mod change;
 mod classes;
 mod decide;
+mod delta;
 mod ends;
 mod evaluate;
 mod explain;
@@ -37,6 +39,8 @@ mod terms;
 mod traffic;
 mod verdict;
 
+pub use change::{Change, PodName};
+pub use delta::{Delta, OutsideChange, PairChange};
 pub use ends::{AmbiguousAddress, End};
 pub use explain::{
     Assumed, Explanation, Fork, PolicyStep, Question, Reading, SideWalk, TierOutcome, TierStep,

@@ -2,7 +2,7 @@
 
 use crate::ids::{ClassId, PodId};
 use crate::program::Program;
-use crate::rows::{ClassIndex, Reached};
+use crate::rows::Reached;
 use crate::traffic::{PairTraffic, TrafficCache};
 use net_types::AddressSet;
 use policy_model::{Direction, WorkloadRef};
@@ -47,7 +47,6 @@ pub struct MapRow<'m> {
 #[derive(Debug)]
 pub struct ConnectionMap<'p> {
     program: &'p Program,
-    index: ClassIndex,
     peers: Vec<(MapPeer, RoaringBitmap)>,
     /// By class: the peers that have a pod of it, ascending.
     peers_of_class: FxHashMap<ClassId, Vec<usize>>,
@@ -89,8 +88,7 @@ impl Program {
                 }
             }
         }
-        let index = ClassIndex::new(self);
-        ConnectionMap { program: self, index, peers, peers_of_class, peer_of_pod, focus: None }
+        ConnectionMap { program: self, peers, peers_of_class, peer_of_pod, focus: None }
     }
 }
 
@@ -279,8 +277,7 @@ impl RowCache {
         cache: &mut TrafficCache,
     ) -> Rc<Vec<Reached>> {
         let shared = map.peers_of_class.get(&class).is_some_and(|peers| peers.len() > 1);
-        let compute =
-            |cache: &mut TrafficCache| Rc::new(map.program.row(&map.index, class, only, cache));
+        let compute = |cache: &mut TrafficCache| Rc::new(map.program.row(class, only, cache));
         if !shared || only.is_some() {
             return compute(cache);
         }

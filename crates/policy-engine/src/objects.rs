@@ -59,7 +59,18 @@ impl Objects {
 
     /// A namespace that is named but not declared is added with its implied label.
     pub(crate) fn add_pod(&mut self, pod: Pod) -> PodId {
-        let id = PodId::from_index(self.pods.len());
+        let id = self.next_pod();
+        self.put_pod(id, pod);
+        id
+    }
+
+    /// The id that the next new pod gets.
+    pub(crate) fn next_pod(&self) -> PodId {
+        PodId::from_index(self.pods.len())
+    }
+
+    /// `id` must be free.
+    pub(crate) fn put_pod(&mut self, id: PodId, pod: Pod) {
         if !self.namespaces.contains_key(&pod.namespace) {
             self.namespaces.insert(pod.namespace.clone(), Namespace::implied(&pod.namespace));
         }
@@ -71,8 +82,12 @@ impl Objects {
                 self.by_address.entry(*address).or_default().push(id);
             }
         }
-        self.pods.push(Some(pod));
-        id
+        if self.pods.len() <= id.index() {
+            self.pods.resize(id.index() + 1, None);
+        }
+        if let Some(slot) = self.pods.get_mut(id.index()) {
+            *slot = Some(pod);
+        }
     }
 
     pub(crate) fn remove_pod(&mut self, id: PodId) -> Option<Pod> {

@@ -1,10 +1,12 @@
 //! Policies with their selectors interned and their subjects known.
 
-use crate::ids::TermId;
+use crate::ids::{PodId, TermId};
 use crate::objects::Objects;
 use crate::terms::{Term, Terms, addresses};
 use net_types::AddressSet;
-use policy_model::{Action, Direction, PeerMatch, Peers, Policy, Ports, Rule, Tier};
+use policy_model::{
+    Action, Direction, NamespaceScope, PeerMatch, Peers, Policy, Ports, Rule, Tier,
+};
 use roaring::RoaringBitmap;
 
 #[derive(Clone, Debug)]
@@ -27,24 +29,16 @@ pub(crate) struct CompiledPolicy {
     pub(crate) subjects: RoaringBitmap,
     ingress: Option<Vec<CompiledRule>>,
     egress: Option<Vec<CompiledRule>>,
-    pub(crate) new_networks: bool,
 }
 
 impl CompiledPolicy {
     pub(crate) fn new(policy: Policy, objects: &Objects, terms: &mut Terms) -> Self {
-        let mut new_networks = false;
         let mut compile = |rules: Option<&Vec<Rule>>| -> Option<Vec<CompiledRule>> {
-            rules.map(|rules| {
-                rules
-                    .iter()
-                    .map(|rule| compile_rule(rule, objects, terms, &mut new_networks))
-                    .collect()
-            })
+            rules.map(|rules| rules.iter().map(|rule| compile_rule(rule, objects, terms)).collect())
         };
         let ingress = compile(policy.ingress.as_ref());
         let egress = compile(policy.egress.as_ref());
-        let mut compiled =
-            Self { policy, subjects: RoaringBitmap::new(), ingress, egress, new_networks };
+        let mut compiled = Self { policy, subjects: RoaringBitmap::new(), ingress, egress };
         compiled.select(objects);
         compiled
     }
@@ -56,15 +50,25 @@ impl CompiledPolicy {
         if self.policy.tier != Tier::NetworkPolicy {
             let on_host: Vec<u32> = subjects
                 .iter()
-                .filter(|id| {
-                    objects.pod(crate::ids::PodId(*id)).is_some_and(|pod| pod.host_network)
-                })
+                .filter(|id| objects.pod(PodId(*id)).is_some_and(|pod| pod.host_network))
                 .collect();
             on_host.into_iter().for_each(|id| {
                 subjects.remove(id);
             });
         }
         self.subjects = subjects;
+    }
+
+    pub(crate) fn has_selected_scope(&self) -> bool {
+        matches!(self.policy.subject.namespaces, NamespaceScope::Selected(_))
+    }
+
+    /// Whether [`Self::select`] would find the pod.
+    pub(crate) fn applies_to(&self, objects: &Objects, pod: PodId) -> bool {
+        let subject = &self.policy.subject;
+        let on_host = objects.pod(pod).is_some_and(|pod| pod.host_network);
+        (self.policy.tier == Tier::NetworkPolicy || !on_host)
+            && objects.selects(&subject.namespaces, &subject.pods, pod)
     }
 
     /// `None` where the policy does not speak of the direction.
@@ -76,12 +80,7 @@ impl CompiledPolicy {
     }
 }
 
-fn compile_rule(
-    rule: &Rule,
-    objects: &Objects,
-    terms: &mut Terms,
-    new_networks: &mut bool,
-) -> CompiledRule {
+fn compile_rule(rule: &Rule, objects: &Objects, terms: &mut Terms) -> CompiledRule {
     let mut compiled = CompiledRule {
         action: rule.action,
         any: false,
@@ -101,17 +100,16 @@ fn compile_rule(
         match &peer.matches {
             PeerMatch::Pods { namespaces, pods } => {
                 let term = Term::Pods { namespaces: namespaces.clone(), pods: pods.clone() };
-                compiled.terms.push(terms.intern(term, objects).0);
+                compiled.terms.push(terms.intern(term, objects));
             }
             PeerMatch::Networks(networks) => {
                 for network in networks {
-                    let (id, new) = terms.intern(Term::Network(network.clone()), objects);
-                    *new_networks |= new;
+                    let id = terms.intern(Term::Network(network.clone()), objects);
                     compiled.networks.push((id, addresses(network)));
                 }
             }
             PeerMatch::Nodes(selector) => {
-                compiled.terms.push(terms.intern(Term::Nodes(selector.clone()), objects).0);
+                compiled.terms.push(terms.intern(Term::Nodes(selector.clone()), objects));
             }
             PeerMatch::DomainNames(names) => compiled.domains.extend(names.iter().cloned()),
             PeerMatch::Unknown => {}

@@ -6,6 +6,7 @@ use crate::ids::{ClassId, Interner, PodId, PolicyIx, ProfileId, TermId};
 use crate::objects::Objects;
 use crate::policies::CompiledPolicy;
 use crate::profile::Profile;
+use crate::rows::ClassIndex;
 use crate::semantics::Assumptions;
 use crate::terms::{Term, Terms, addresses};
 use net_types::{AddressSet, Family};
@@ -35,6 +36,7 @@ pub struct Program {
     pub(crate) policies: Vec<Option<Arc<CompiledPolicy>>>,
     pub(crate) by_id: BTreeMap<PolicyId, PolicyIx>,
     pub(crate) classes: Classes,
+    pub(crate) index: ClassIndex,
     /// For each node, the nodes terms that select it, sorted.
     pub(crate) node_terms: BTreeMap<String, Vec<TermId>>,
     policy_sets: Interner<Vec<PolicyIx>>,
@@ -63,6 +65,7 @@ impl Program {
             policies: Vec::with_capacity(policies.len()),
             by_id: BTreeMap::new(),
             classes: Classes::default(),
+            index: ClassIndex::default(),
             node_terms: BTreeMap::new(),
             policy_sets: Interner::default(),
             profiles_of_sets: Vec::new(),
@@ -179,10 +182,31 @@ impl Program {
             ports: self.classes.intern_ports(pod.ports.clone()),
             host: pod.host_network.then(|| HostKey { node: pod.node.clone() }),
         };
-        self.classes.assign(id, key);
+        self.assign(id, key);
     }
 
-    fn address_key(&self, pod: &Pod) -> AddressKey {
+    pub(crate) fn key_of(&self, pod: PodId) -> Option<&ClassKey> {
+        self.classes.key(self.classes.of(pod)?)
+    }
+
+    pub(crate) fn assign(&mut self, pod: PodId, key: ClassKey) {
+        if self.key_of(pod) == Some(&key) {
+            return;
+        }
+        self.unassign(pod);
+        let (class, is_first) = self.classes.assign(pod, key);
+        if is_first {
+            self.index_class(class, true);
+        }
+    }
+
+    pub(crate) fn unassign(&mut self, pod: PodId) {
+        if let Some((class, true)) = self.classes.remove(pod) {
+            self.index_class(class, false);
+        }
+    }
+
+    pub(crate) fn address_key(&self, pod: &Pod) -> AddressKey {
         if pod.host_network {
             return AddressKey::Host(pod.addresses.clone());
         }
@@ -216,6 +240,10 @@ impl Program {
         PolicySet(set)
     }
 
+    pub(crate) fn policies_of_set(&self, set: PolicySet) -> &[PolicyIx] {
+        self.policy_sets.values().get(set.0).map_or(&[], |list| list.as_slice())
+    }
+
     fn intern_profile(&mut self, direction: Direction, policies: &[PolicyIx]) -> ProfileId {
         let covering: Vec<(PolicyIx, Arc<CompiledPolicy>)> = policies
             .iter()
@@ -246,10 +274,6 @@ impl Program {
             Direction::Egress => egress,
         };
         Some((id, self.profiles.get(id.index())?))
-    }
-
-    pub(crate) fn profile(&self, id: ProfileId) -> Option<&Arc<Profile>> {
-        self.profiles.get(id.index())
     }
 
     /// The class of a live pod.

@@ -16,19 +16,26 @@ use std::collections::BTreeMap;
 /// Stands for every node but the source's own; no node has this name.
 const ELSEWHERE: &str = "";
 
-/// Which classes terms select, and which classes' rules accept terms.
-#[derive(Debug)]
+/// Which classes terms select, and which classes' rules accept terms. Kept up to date as classes come
+/// and go.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ClassIndex {
-    pub(crate) all: RoaringBitmap,
+    all: RoaringBitmap,
     /// By term: the classes that it selects or whose addresses it contains.
     selected: Vec<RoaringBitmap>,
-    /// By term: the classes that accept it for ingress.
-    accepting: Vec<RoaringBitmap>,
-    /// Classes whose ingress may allow peers that no term selects.
-    anyone: RoaringBitmap,
     /// Classes that networks or nodes peers may match by addresses that are not in their key.
     unsettled: RoaringBitmap,
-    /// Classes whose ingress rules look at addresses.
+    ingress: DirectionIndex,
+    egress: DirectionIndex,
+}
+
+#[derive(Clone, Debug, Default)]
+struct DirectionIndex {
+    /// By term: the classes whose rules accept it.
+    accepting: Vec<RoaringBitmap>,
+    /// Classes that may allow peers that no term selects.
+    anyone: RoaringBitmap,
+    /// Classes whose rules look at addresses or nodes.
     by_address: RoaringBitmap,
 }
 
@@ -42,77 +49,59 @@ pub(crate) struct Reached {
 }
 
 impl ClassIndex {
-    pub(crate) fn new(program: &Program) -> Self {
-        let empty = || vec![RoaringBitmap::new(); program.terms.len()];
-        let mut index = Self {
-            all: RoaringBitmap::new(),
-            selected: empty(),
-            accepting: empty(),
-            anyone: RoaringBitmap::new(),
-            unsettled: RoaringBitmap::new(),
-            by_address: RoaringBitmap::new(),
-        };
-        for (class, key, _) in program.classes.live() {
-            index.add(program, class, key);
-        }
-        index
-    }
-
-    fn add(&mut self, program: &Program, class: ClassId, key: &ClassKey) {
-        self.all.insert(class.0);
-        for term in key.terms.iter().chain(network_terms(key)) {
-            insert(&mut self.selected, *term, class);
-        }
-        if !matches!(key.addresses, AddressKey::Known { .. }) {
-            self.unsettled.insert(class.0);
-        }
-        let Some((_, ingress)) = program.profile_of(key.policies, Direction::Ingress) else {
-            return;
-        };
-        if ingress.may_allow_anyone() || key.host.is_some() {
-            self.anyone.insert(class.0);
-            return;
-        }
-        if looks_beyond_pods(program, ingress) {
-            self.by_address.insert(class.0);
-        }
-        for term in ingress.accepting_terms().chain(ingress.network_terms().iter().copied()) {
-            insert(&mut self.accepting, term, class);
+    fn direction_mut(&mut self, direction: Direction) -> &mut DirectionIndex {
+        match direction {
+            Direction::Ingress => &mut self.ingress,
+            Direction::Egress => &mut self.egress,
         }
     }
 
-    /// Classes that are worth asking about: every class outside is denied on one side.
-    fn candidates(&self, program: &Program, key: &ClassKey) -> RoaringBitmap {
-        if key.host.is_some() {
-            return self.all.clone();
+    fn direction(&self, direction: Direction) -> &DirectionIndex {
+        match direction {
+            Direction::Ingress => &self.ingress,
+            Direction::Egress => &self.egress,
         }
-        let mut accept_source = self.anyone.clone();
-        for term in key.terms.iter().chain(network_terms(key)) {
-            accept_source |= self.accepting.get(term.index()).unwrap_or(&self.anyone);
-        }
-        if !matches!(key.addresses, AddressKey::Known { .. }) {
-            accept_source |= &self.by_address;
-        }
-        let Some((_, egress)) = program.profile_of(key.policies, Direction::Egress) else {
-            return accept_source;
-        };
-        if egress.may_allow_anyone() {
-            return accept_source;
-        }
-        let mut accepted = RoaringBitmap::new();
-        for term in egress.accepting_terms().chain(egress.network_terms().iter().copied()) {
-            accepted |= self.selected.get(term.index()).unwrap_or(&self.anyone);
-        }
-        if looks_beyond_pods(program, egress) {
-            accepted |= &self.unsettled;
-        }
-        accepted & accept_source
     }
 }
 
-fn insert(table: &mut [RoaringBitmap], term: TermId, class: ClassId) {
-    if let Some(classes) = table.get_mut(term.index()) {
-        classes.insert(class.0);
+impl DirectionIndex {
+    fn mark(&mut self, profile: &Profile, beyond_pods: bool, key: &ClassKey, mark: Mark) {
+        if profile.may_allow_anyone() || key.host.is_some() {
+            mark.on(&mut self.anyone);
+            return;
+        }
+        if beyond_pods {
+            mark.on(&mut self.by_address);
+        }
+        for term in profile.accepting_terms().chain(profile.network_terms().iter().copied()) {
+            mark.on_term(&mut self.accepting, term);
+        }
+    }
+}
+
+/// Adds a class to sets, or takes it out of them.
+#[derive(Clone, Copy)]
+struct Mark {
+    class: ClassId,
+    present: bool,
+}
+
+impl Mark {
+    fn on(self, set: &mut RoaringBitmap) {
+        if self.present {
+            set.insert(self.class.0);
+        } else {
+            set.remove(self.class.0);
+        }
+    }
+
+    fn on_term(self, table: &mut Vec<RoaringBitmap>, term: TermId) {
+        if table.len() <= term.index() {
+            table.resize_with(term.index() + 1, RoaringBitmap::new);
+        }
+        if let Some(set) = table.get_mut(term.index()) {
+            self.on(set);
+        }
     }
 }
 
@@ -131,16 +120,74 @@ fn network_terms(key: &ClassKey) -> impl Iterator<Item = &TermId> {
 }
 
 impl Program {
+    /// A class has its first pod, or has lost its last.
+    pub(crate) fn index_class(&mut self, class: ClassId, present: bool) {
+        let Some(key) = self.classes.key(class) else { return };
+        let mark = Mark { class, present };
+        let mut index = std::mem::take(&mut self.index);
+        mark.on(&mut index.all);
+        for term in key.terms.iter().chain(network_terms(key)) {
+            mark.on_term(&mut index.selected, *term);
+        }
+        if !matches!(key.addresses, AddressKey::Known { .. }) {
+            mark.on(&mut index.unsettled);
+        }
+        for direction in Direction::BOTH {
+            if let Some((_, profile)) = self.profile_of(key.policies, direction) {
+                let beyond_pods = looks_beyond_pods(self, profile);
+                index.direction_mut(direction).mark(profile, beyond_pods, key, mark);
+            }
+        }
+        self.index = index;
+    }
+
+    /// Classes worth asking about as peers of a class whose own side is `direction`: every other
+    /// class is denied on one side.
+    fn candidates(&self, direction: Direction, key: &ClassKey) -> RoaringBitmap {
+        let index = &self.index;
+        // Traffic from a node to its own pods needs no rule.
+        let is_exempt = key.host.is_some() && direction == Direction::Egress;
+        if is_exempt {
+            return index.all.clone();
+        }
+        let (mine, theirs) = match direction {
+            Direction::Egress => (Direction::Egress, index.direction(Direction::Ingress)),
+            Direction::Ingress => (Direction::Ingress, index.direction(Direction::Egress)),
+        };
+        let mut accept_me = theirs.anyone.clone();
+        for term in key.terms.iter().chain(network_terms(key)) {
+            if let Some(classes) = theirs.accepting.get(term.index()) {
+                accept_me |= classes;
+            }
+        }
+        if !matches!(key.addresses, AddressKey::Known { .. }) {
+            accept_me |= &theirs.by_address;
+        }
+        let Some((_, profile)) = self.profile_of(key.policies, mine) else { return accept_me };
+        if profile.may_allow_anyone() || key.host.is_some() {
+            return accept_me;
+        }
+        let mut accepted = RoaringBitmap::new();
+        for term in profile.accepting_terms().chain(profile.network_terms().iter().copied()) {
+            if let Some(classes) = index.selected.get(term.index()) {
+                accepted |= classes;
+            }
+        }
+        if looks_beyond_pods(self, profile) || direction == Direction::Ingress {
+            accepted |= &index.unsettled;
+        }
+        accepted & accept_me
+    }
+
     /// Everything that pods of a class may reach, ascending by class. `only` limits the destinations.
     pub(crate) fn row(
         &self,
-        index: &ClassIndex,
         source: ClassId,
         only: Option<&RoaringBitmap>,
         cache: &mut TrafficCache,
     ) -> Vec<Reached> {
         let Some(key) = self.classes.key(source) else { return Vec::new() };
-        let mut candidates = index.candidates(self, key);
+        let mut candidates = self.candidates(Direction::Egress, key);
         if let Some(only) = only {
             candidates &= only;
         }
@@ -156,6 +203,19 @@ impl Program {
             }
         }
         row
+    }
+
+    /// Every class whose pods may reach this pod, ascending.
+    pub(crate) fn column(&self, to: PodId, cache: &mut TrafficCache) -> Vec<Reached> {
+        let Some(key) = self.classes.of(to).and_then(|class| self.classes.key(class)) else {
+            return Vec::new();
+        };
+        let sources = self.candidates(Direction::Ingress, key).into_iter().map(ClassId);
+        let reached = sources.filter_map(|class| {
+            let traffic = self.pair(self.first_pod(class)?, to, cache);
+            (!traffic.is_empty()).then_some(Reached { class, pods: None, traffic })
+        });
+        reached.collect()
     }
 
     /// Pods on the source's own node answer differently from others, so each group is asked once.
@@ -184,6 +244,7 @@ impl Program {
         }
     }
 
+    /// Between two pods, or two replicas of one: a pod's traffic to itself is not asked about here.
     fn pair(&self, from: PodId, to: PodId, cache: &mut TrafficCache) -> PairTraffic {
         match (self.pod_facts(from), self.pod_facts(to)) {
             (Some(source), Some(destination)) => self.traffic_between(&source, &destination, cache),

@@ -26,11 +26,9 @@ pub(crate) struct Terms {
 }
 
 impl Terms {
-    /// The term's id, and whether it is new.
-    pub(crate) fn intern(&mut self, term: Term, objects: &Objects) -> (TermId, bool) {
+    pub(crate) fn intern(&mut self, term: Term, objects: &Objects) -> TermId {
         let id = self.interner.intern(term);
-        let new = id == self.members.len();
-        if new {
+        if id == self.members.len() {
             let members = match self.interner.values().get(id).map(AsRef::as_ref) {
                 Some(Term::Pods { namespaces, pods }) => objects.select(namespaces, pods),
                 Some(Term::Network(_)) => {
@@ -41,7 +39,7 @@ impl Terms {
             };
             self.members.push(members);
         }
-        (TermId::from_index(id), new)
+        TermId::from_index(id)
     }
 
     pub(crate) fn is_nodes(&self, id: TermId) -> bool {
@@ -79,6 +77,24 @@ impl Terms {
                 && objects.selects(namespaces, pods, id)
             {
                 members.insert(id.0);
+            }
+        }
+    }
+
+    /// The labels of a namespace have changed, in which `pods` are.
+    pub(crate) fn rescope(&mut self, name: &str, pods: &RoaringBitmap, objects: &Objects) {
+        let own = NamespaceScope::Own(name.to_owned());
+        let Some(labels) = objects.namespaces.get(name).map(|namespace| &namespace.labels) else {
+            return;
+        };
+        for (term, members) in self.interner.values().iter().zip(&mut self.members) {
+            if let Term::Pods { namespaces: NamespaceScope::Selected(selector), pods: of } =
+                term.as_ref()
+            {
+                *members -= pods;
+                if selector.matches(labels) {
+                    *members |= objects.select(&own, of);
+                }
             }
         }
     }

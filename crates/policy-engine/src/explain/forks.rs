@@ -43,7 +43,10 @@ pub enum Assumed {
     NameMatches,
     NameDiffers,
     /// Of the policies with one priority, this one is applied first.
-    AppliedFirst { policy: PolicyId, rule: RuleId },
+    AppliedFirst {
+        policy: PolicyId,
+        rule: RuleId,
+    },
     /// The implementation lets protocols without ports through.
     ImplementationAllows,
     ImplementationDenies,
@@ -76,10 +79,8 @@ impl Program {
         };
         let ends = Oriented { direction, source: &source, destination: &destination };
         let readings = self.shared_readings(&source, &destination);
-        let fork = |reason| Fork {
-            reason,
-            readings: self.readings_of(reason, question, ends, &readings),
-        };
+        let fork =
+            |reason| Fork { reason, readings: self.readings_of(reason, question, ends, &readings) };
         side.reasons.iter().map(fork).collect()
     }
 
@@ -109,7 +110,8 @@ impl Program {
                 .collect(),
             Reason::AddressFamily => (shared.families.iter())
                 .filter_map(|families| {
-                    let alone = Readings { families: smallvec![families.clone()], ..shared.clone() };
+                    let alone =
+                        Readings { families: smallvec![families.clone()], ..shared.clone() };
                     let family = *families.first()?.first()?;
                     let verdict = Some(under(&alone));
                     Some(Reading { assumed: Assumed::Family(family), verdict })
@@ -119,10 +121,7 @@ impl Program {
             Reason::NodeLocality => {
                 let all = self.evaluate_all(question, ends, shared);
                 let remote = all.filter(|one| one.local != Locality::Local).map(|one| one.answer);
-                two([
-                    (Assumed::OwnNode, Verdict::Allow),
-                    (Assumed::OtherNode, verdict_of(remote)),
-                ])
+                two([(Assumed::OwnNode, Verdict::Allow), (Assumed::OtherNode, verdict_of(remote))])
             }
             Reason::DomainNames => {
                 let all = self.evaluate_all(question, ends, shared);
@@ -138,10 +137,9 @@ impl Program {
                 (Assumed::HairpinIsOpen, Verdict::Allow),
                 (Assumed::HairpinIsFiltered, Verdict::Deny),
             ]),
-            Reason::ServiceAddress => two([
-                (Assumed::BeforeDnat, Verdict::Allow),
-                (Assumed::AfterDnat, Verdict::Deny),
-            ]),
+            Reason::ServiceAddress => {
+                two([(Assumed::BeforeDnat, Verdict::Allow), (Assumed::AfterDnat, Verdict::Deny)])
+            }
             Reason::ServiceEndpoint => Vec::new(),
         }
     }
@@ -158,8 +156,7 @@ impl Program {
         let mut all: Vec<Evaluated> = Vec::new();
         self.fork_side(ends, readings, |side: &SideQuestion<'_>, rules: &PeerRules| {
             let outcome = side.outcome(rules, packet, rule);
-            let answer =
-                Span { must: !outcome.deny, may: outcome.allow, reasons: outcome.reasons };
+            let answer = Span { must: !outcome.deny, may: outcome.allow, reasons: outcome.reasons };
             let certain = PeerRules { possible: rules.certain.clone(), ..rules.clone() };
             let without = side.outcome(&certain, packet, rule);
             let unnamed =
@@ -171,7 +168,12 @@ impl Program {
         if all.is_empty() {
             let open = Span::everything();
             let cause = Cause::NoPolicy;
-            all.push(Evaluated { local: Locality::Remote, cause, answer: open.clone(), unnamed: open });
+            all.push(Evaluated {
+                local: Locality::Remote,
+                cause,
+                answer: open.clone(),
+                unnamed: open,
+            });
         }
         all.into_iter()
     }
