@@ -1,6 +1,7 @@
 //! Places in the files that a person gave.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 /// An index into [`SourceFiles`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,26 +30,31 @@ pub struct SourceFiles {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Text {
     text: String,
-    /// Where each line starts.
-    starts: Vec<usize>,
+    /// Where each line starts; found when the first line is asked for, which a clean run never does.
+    starts: OnceLock<Vec<usize>>,
 }
 
 impl Text {
     fn new(text: String) -> Self {
-        let bytes = text.as_bytes();
-        let breaks = bytes.iter().enumerate().filter(|(index, byte)| match byte {
-            b'\n' => true,
-            b'\r' => bytes.get(index + 1) != Some(&b'\n'),
-            _ => false,
-        });
-        let starts = std::iter::once(0).chain(breaks.map(|(index, _)| index + 1)).collect();
-        Self { text, starts }
+        Self { text, starts: OnceLock::new() }
+    }
+
+    fn starts(&self) -> &[usize] {
+        self.starts.get_or_init(|| {
+            let bytes = self.text.as_bytes();
+            let breaks = bytes.iter().enumerate().filter(|(index, byte)| match byte {
+                b'\n' => true,
+                b'\r' => bytes.get(index + 1) != Some(&b'\n'),
+                _ => false,
+            });
+            std::iter::once(0).chain(breaks.map(|(index, _)| index + 1)).collect()
+        })
     }
 
     fn line(&self, number: u32) -> Option<&str> {
         let index = (number as usize).checked_sub(1)?;
-        let start = *self.starts.get(index)?;
-        let end = self.starts.get(index + 1).copied().unwrap_or(self.text.len());
+        let start = *self.starts().get(index)?;
+        let end = self.starts().get(index + 1).copied().unwrap_or(self.text.len());
         Some(self.text.get(start..end)?.trim_end_matches(['\n', '\r']))
     }
 }

@@ -1,7 +1,7 @@
 //! Objects to a snapshot: each object once, pods with their workloads, all in the order of names.
 
 use crate::codes;
-use crate::objects::{Lowered, Object, OwnedPod, Template, Workload};
+use crate::objects::{Lowered, Object, OwnedPod, Template, Workload, cap};
 use crate::owners::{Owners, owner_above};
 use finding_model::{Finding, Severity, SourceFiles, SourceSpan};
 use policy_model::{LeftOut, Namespace, Pod, Policy, Snapshot, WorkloadRef};
@@ -77,6 +77,7 @@ fn unique(
         findings.push(duplicate(&title, object.span(), first, files));
         left_out.push(LeftOut { object: title, scope: object.scope(), span: object.span() });
     }
+    cap(findings, left_out);
     kept
 }
 

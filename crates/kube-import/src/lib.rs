@@ -24,4 +24,4 @@ mod reader;
 
 pub use document::Limits;
 pub use import::{Imported, Options, import, import_text, import_texts};
-pub use reader::{ImportError, Input};
+pub use reader::{ImportError, Input, SourceText, read_texts};

@@ -15,7 +15,7 @@ mod workload;
 
 use crate::codes;
 use crate::document::{Decoder, Document, Fault, Node, Value};
-use finding_model::{FileId, Finding};
+use finding_model::{FileId, Finding, Severity};
 use kinds::{ApiKind, Kind};
 pub(crate) use metadata::OwnerRef;
 pub(crate) use pod::OwnedPod;
@@ -66,7 +66,7 @@ impl Lowered {
         let Document { root, mut faults } = document;
         faults.sort_by_key(|fault| fault.place);
         match root {
-            Some(root) => self.object(file, &root, None, faults),
+            Some(root) => self.object(file, &root, Holder::Document, faults),
             None => {
                 let mut decoder = Decoder::new(file);
                 faults.into_iter().for_each(|fault| decoder.fault(fault));
@@ -75,17 +75,11 @@ impl Lowered {
         }
     }
 
-    /// `list_kind` is what a typed list says of its items, which may leave it out.
-    fn object(
-        &mut self,
-        file: FileId,
-        node: &Node<'_>,
-        list_kind: Option<&ApiKind>,
-        faults: Vec<Fault>,
-    ) {
+    fn object(&mut self, file: FileId, node: &Node<'_>, holder: Holder<'_>, faults: Vec<Fault>) {
         let mut decoder = Decoder::new(file);
-        let kind = kinds::classify(&mut decoder, node, list_kind);
-        if let Some((item_kind, items)) = kind.as_ref().and_then(|kind| kind.list_items(node)) {
+        let kind = kinds::classify(&mut decoder, node, holder);
+        let list = kind.as_ref().and_then(|kind| kind.list_items(node));
+        if let Some((item_kind, items)) = list.filter(|(_, items)| !items.is_empty()) {
             self.findings.extend(decoder.into_findings());
             return self.list(file, item_kind.as_ref(), items, faults);
         }
@@ -93,9 +87,10 @@ impl Lowered {
         decoder.set_object(kind.as_ref().map(|kind| title(kind, node)));
         faults.into_iter().for_each(|fault| decoder.fault(fault));
         let object = kind.as_ref().and_then(|kind| self.read(&mut decoder, kind, node));
+        let is_other = kind.as_ref().is_some_and(|kind| kind.kind == Kind::Other);
         if decoder.n_errors() == 0 {
             self.objects.extend(object);
-        } else {
+        } else if !is_other {
             let object = decoder.object().unwrap_or("an object of unknown kind").to_owned();
             let scope = kind.as_ref().map_or(LeftOutScope::Cluster, |kind| scope(kind, node));
             let span = Some(decoder.span(node.place));
@@ -117,7 +112,7 @@ impl Lowered {
             let next = items.get(index + 1).map(|item| item.place);
             let is_of_item = |fault: &Fault| next.is_none_or(|next| fault.place < next);
             let of_item = std::iter::from_fn(|| faults.next_if(is_of_item)).collect();
-            self.object(file, item, item_kind, of_item);
+            self.object(file, item, Holder::List(item_kind), of_item);
         }
     }
 
@@ -181,7 +176,35 @@ impl Lowered {
             self.unread_policies.entry(kind).or_insert(finding);
         }
         self.n_objects += n_objects;
+        cap(&mut self.findings, &mut self.left_out);
     }
+}
+
+/// Findings, and objects that were left out, of one run. A person reads fewer, and hostile input has
+/// millions.
+const MAX_REPORTED: usize = 100_000;
+
+/// Cuts both lists to their limit, with a last item that says so.
+pub(crate) fn cap(findings: &mut Vec<Finding>, left_out: &mut Vec<LeftOut>) {
+    if findings.len() > MAX_REPORTED {
+        findings.truncate(MAX_REPORTED - 1);
+        let message = "there are more findings than are shown";
+        let help = "put these right first, and run again";
+        findings.push(Finding::new(codes::TOO_MANY, Severity::Error, message, help));
+    }
+    if left_out.len() > MAX_REPORTED {
+        left_out.truncate(MAX_REPORTED - 1);
+        let object = "more objects than are listed".to_owned();
+        left_out.push(LeftOut { object, scope: LeftOutScope::Cluster, span: None });
+    }
+}
+
+/// What an object stands in.
+#[derive(Clone, Copy, Debug)]
+enum Holder<'k> {
+    Document,
+    /// With what a typed list says of its items, which may leave it out themselves.
+    List(Option<&'k ApiKind>),
 }
 
 /// The namespace that an object without one is in.
@@ -197,7 +220,7 @@ fn metadata_text<'n>(node: &'n Node<'_>, field: &str) -> Option<&'n str> {
 
 /// What the person knows an object by, even if it is wrong otherwise: `NetworkPolicy shop/web`.
 fn title(kind: &ApiKind, node: &Node<'_>) -> String {
-    let name = metadata_text(node, "name").unwrap_or("without a name");
+    let name = metadata_text(node, "name").unwrap_or("(no name)");
     if kind.kind.is_cluster_scoped() {
         return format!("{} {name}", kind.name);
     }
@@ -284,10 +307,4 @@ impl Object {
             Some((_, None, _)) | None => LeftOutScope::Cluster,
         }
     }
-}
-
-/// What is said of a document that is no Kubernetes object.
-fn not_an_object(decoder: &mut Decoder, node: &Node<'_>, message: &str, help: &str) {
-    let finding = decoder.warning(codes::NOT_AN_OBJECT, node.place, message, help);
-    finding.why = Some("nothing of it is part of the answers".into());
 }

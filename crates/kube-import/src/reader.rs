@@ -49,7 +49,7 @@ pub(crate) enum Source {
 
 /// A file's text, known to be UTF-8 without NUL and without byte order mark.
 #[derive(Debug)]
-pub(crate) struct SourceText {
+pub struct SourceText {
     pub file: FileId,
     pub text: String,
 }
@@ -129,6 +129,21 @@ fn walk(
     }
     files.sort();
     Ok(())
+}
+
+/// Reads the texts of files that hold something else than objects, such as policy tests. A file that is
+/// no text gives a finding, and is not among the texts.
+pub fn read_texts(
+    inputs: &[Input],
+    options: &Options,
+    files: &mut SourceFiles,
+) -> Result<(Vec<SourceText>, Vec<Finding>), ImportError> {
+    let mut findings = Vec::new();
+    let mut texts = Vec::new();
+    for source in sources(inputs, &mut findings)? {
+        texts.extend(read(source, options, files, &mut findings)?);
+    }
+    Ok((texts, findings))
 }
 
 /// Reads one source; `None` where a finding says why it is of no use.

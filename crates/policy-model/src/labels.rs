@@ -86,12 +86,13 @@ impl fmt::Display for Requirement {
 /// All requirements must hold; none means everything. Sorted, so that equal selectors are equal.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LabelSelector {
-    requirements: BTreeSet<Requirement>,
+    /// Sorted, each once. A tree would take ten times the memory for the one or two that most have.
+    requirements: Vec<Requirement>,
 }
 
 impl LabelSelector {
     /// Matches everything: `{}` in a manifest.
-    pub const EVERYTHING: Self = Self { requirements: BTreeSet::new() };
+    pub const EVERYTHING: Self = Self { requirements: Vec::new() };
 
     pub fn requirements(&self) -> impl ExactSizeIterator<Item = &Requirement> {
         self.requirements.iter()
@@ -108,7 +109,10 @@ impl LabelSelector {
 
 impl FromIterator<Requirement> for LabelSelector {
     fn from_iter<I: IntoIterator<Item = Requirement>>(requirements: I) -> Self {
-        Self { requirements: requirements.into_iter().collect() }
+        let mut requirements: Vec<Requirement> = requirements.into_iter().collect();
+        requirements.sort_unstable();
+        requirements.dedup();
+        Self { requirements }
     }
 }
 

@@ -8,7 +8,7 @@ use super::fault::Fault;
 use super::node::{Entry, Key, Node, Place, Style, Value};
 use super::scalar;
 use crate::codes;
-use finding_model::{Code, FileId, Finding, Fix, Severity, SourceSpan};
+use finding_model::{Code, FileId, Finding, Fix, Related, Severity, SourceSpan};
 
 /// A field, and what it would mean if the field were read past: a clause after "read without it,".
 pub type Field = (&'static str, &'static str);
@@ -29,7 +29,13 @@ pub struct Decoder {
     object: Option<String>,
     findings: Vec<Finding>,
     n_errors: usize,
+    /// Beyond [`MAX_FINDINGS`], of which only the last is held.
+    unshown: Option<Finding>,
+    n_unshown: usize,
 }
+
+/// Of one decoder. A person reads fewer, and hostile input has millions.
+const MAX_FINDINGS: usize = 1000;
 
 /// The fields of one mapping.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +77,7 @@ impl<'n, 't> Fields<'n, 't> {
 
 impl Decoder {
     pub fn new(file: FileId) -> Self {
-        Self { file, object: None, findings: Vec::new(), n_errors: 0 }
+        Self { file, object: None, findings: Vec::new(), n_errors: 0, unshown: None, n_unshown: 0 }
     }
 
     /// Names the object that all later findings are about.
@@ -87,7 +93,11 @@ impl Decoder {
         self.n_errors
     }
 
-    pub fn into_findings(self) -> Vec<Finding> {
+    pub fn into_findings(mut self) -> Vec<Finding> {
+        if let Some(last) = self.findings.last_mut().filter(|_| self.n_unshown > 0) {
+            let message = format!("{} more findings of this object are not shown", self.n_unshown);
+            last.related.push(Related { span: None, message });
+        }
         self.findings
     }
 
@@ -121,6 +131,10 @@ impl Decoder {
         finding.span = Some(self.span(place));
         finding.object.clone_from(&self.object);
         self.n_errors += usize::from(finding.severity == Severity::Error);
+        if self.findings.len() >= MAX_FINDINGS {
+            self.n_unshown += 1;
+            return self.unshown.insert(finding);
+        }
         self.findings.push_mut(finding)
     }
 
@@ -131,7 +145,7 @@ impl Decoder {
         let finding = self.report(Finding::new(code, severity, message, help), place);
         finding.why = why;
         if let Some((span, message)) = related {
-            finding.related.push(finding_model::Related { span: Some(span), message });
+            finding.related.push(Related { span: Some(span), message });
         }
     }
 
@@ -269,6 +283,23 @@ impl Decoder {
                 None
             }
         }
+    }
+
+    /// Every item by one reader; `None` if any has failed, after all have been read.
+    pub fn all<'n, 't, T>(
+        &mut self,
+        items: &'n [Node<'t>],
+        mut read: impl FnMut(&mut Self, &'n Node<'t>) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let mut values = Some(Vec::with_capacity(items.len()));
+        for item in items {
+            match (read(self, item), &mut values) {
+                (Some(value), Some(values)) => values.push(value),
+                (Some(_), None) => {}
+                (None, _) => values = None,
+            }
+        }
+        values
     }
 
     /// One of a few words, by a table of what they stand for.

@@ -45,6 +45,9 @@ pub(crate) struct Tree<'t> {
     pub faults: Vec<Fault>,
 }
 
+/// Of one document: enough to know that it is not to be trusted.
+const MAX_FAULTS: usize = 1000;
+
 /// Zero stands for "no anchor".
 pub(crate) type AnchorId = usize;
 
@@ -93,6 +96,9 @@ impl<'t> TreeBuilder<'t> {
     }
 
     pub(crate) fn warn(&mut self, fault: Fault) {
+        if self.tree.faults.len() >= MAX_FAULTS {
+            return;
+        }
         self.tree.faults.push(Fault { is_warning: true, ..fault });
     }
 
@@ -307,7 +313,7 @@ impl<'t> TreeBuilder<'t> {
             keys.sort_by(|a, b| (&a.text, a.place).cmp(&(&b.text, b.place)));
         }
         for (first, second) in keys.iter().zip(keys.iter().skip(1)) {
-            if first.text != second.text {
+            if first.text != second.text || self.tree.faults.len() >= MAX_FAULTS {
                 continue;
             }
             let mut fault = Fault::new(

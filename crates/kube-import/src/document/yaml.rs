@@ -3,9 +3,10 @@
 use super::fault::Fault;
 use super::node::{Key, Place, Style, Value};
 use super::scalar;
+use super::split::n_breaks;
 use super::tree::{Keep, Limits, Tree, TreeBuilder};
 use crate::codes;
-use saphyr_parser::{Event, Input, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
+use saphyr_parser::{Event, Input, Marker, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
 use std::borrow::Cow;
 use std::cell::Cell;
 
@@ -20,8 +21,12 @@ pub(crate) fn parse(
     let keep = if text.contains('&') { Keep::Everything } else { keep };
     let n_chars = Cell::new(0);
     let input = Metered { input: StrInput::new(text), n_chars: &n_chars, limit: limits.flow_chars };
-    let mut reader =
-        Reader { builder: TreeBuilder::new(limits, keep), first_line, flows: Vec::new() };
+    let mut reader = Reader {
+        builder: TreeBuilder::new(limits, keep),
+        first_line,
+        n_lines: n_breaks(text.trim_end()) + 1,
+        flows: Vec::new(),
+    };
     let mut parser = Parser::new(input);
     loop {
         let event = parser.next_event();
@@ -41,6 +46,7 @@ pub(crate) fn parse(
 struct Reader<'t> {
     builder: TreeBuilder<'t>,
     first_line: u32,
+    n_lines: usize,
     /// For each open collection, whether it is written with brackets.
     flows: Vec<bool>,
 }
@@ -144,7 +150,11 @@ impl<'t> Reader<'t> {
     }
 
     fn broken(&self, error: &ScanError) -> Box<Fault> {
-        let place = self.place(Span::empty(*error.marker()));
+        // What is missing at the end of the text is shown on its last line, not after it.
+        let marker = error.marker();
+        let line = marker.line().min(self.n_lines);
+        let column = if line == marker.line() { marker.col() } else { 0 };
+        let place = self.place(Span::empty(Marker::new(marker.index(), line, column)));
         Fault::new(
             codes::BROKEN_YAML,
             place,

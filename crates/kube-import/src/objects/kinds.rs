@@ -1,6 +1,6 @@
 //! Which objects are read, which only counted, and which refused because they would be misread.
 
-use super::not_an_object;
+use super::Holder;
 use crate::codes;
 use crate::document::{Decoder, Node, Value, did_you_mean, listed};
 use finding_model::{Finding, Severity};
@@ -160,26 +160,41 @@ impl ApiKind {
 pub(super) fn classify(
     decoder: &mut Decoder,
     node: &Node<'_>,
-    list_kind: Option<&ApiKind>,
+    holder: Holder<'_>,
 ) -> Option<ApiKind> {
+    let list_kind = match holder {
+        Holder::List(kind) => kind,
+        Holder::Document => None,
+    };
     let text = |field| node.child(field).and_then(|node| node.text());
     let api_version = text("apiVersion").or(list_kind.map(|list| list.api_version.as_str()));
     let name = text("kind").or(list_kind.map(|list| list.name.as_str()));
     let (Some(api_version), Some(name)) = (api_version, name) else {
-        no_kind(decoder, node);
+        no_kind(decoder, node, holder);
         return None;
     };
     let kind = kind(decoder, node, api_version, name);
     Some(ApiKind { api_version: api_version.to_owned(), name: name.to_owned(), kind })
 }
 
-/// A Helm values file is no mistake; an object whose `apiVersion` is missing is.
-fn no_kind(decoder: &mut Decoder, node: &Node<'_>) {
+/// A Helm values file in a folder is no mistake; a text, a list, or half an object is.
+fn no_kind(decoder: &mut Decoder, node: &Node<'_>, holder: Holder<'_>) {
     let has = |field| node.child(field).is_some();
-    let is_meant_as_one = has("kind") || (has("apiVersion") && has("metadata"));
+    let is_mapping = matches!(node.value, Value::Mapping(_));
+    let is_meant_as_one = has("kind")
+        || (has("apiVersion") && has("metadata"))
+        || (is_mapping && matches!(holder, Holder::List(_)));
     if !is_meant_as_one {
-        let help = "leave the file out, or add `apiVersion` and `kind` if it is an object";
-        return not_an_object(decoder, node, "the document is no Kubernetes object", help);
+        let message = format!("this is no Kubernetes object but {}", node.value.kind());
+        let help = "leave it out, or add `apiVersion` and `kind` if it is an object";
+        let finding = if is_mapping {
+            let message = "this is no Kubernetes object: it has no `kind`";
+            decoder.warning(codes::NOT_AN_OBJECT, node.place, message, help)
+        } else {
+            decoder.error(codes::NOT_AN_OBJECT, node.place, message, help)
+        };
+        finding.why = Some("nothing of it is part of the answers".into());
+        return;
     }
     for field in ["apiVersion", "kind"] {
         match node.child(field) {

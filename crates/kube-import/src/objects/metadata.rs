@@ -167,9 +167,8 @@ pub(crate) fn selector(decoder: &mut Decoder, node: &Node<'_>) -> Option<LabelSe
         }
     }
     if let Some(node) = fields.field("matchExpressions") {
-        for item in decoder.sequence(node)? {
-            requirements.push(requirement(decoder, item)?);
-        }
+        let items = decoder.sequence(node)?;
+        requirements.extend(decoder.all(items, requirement)?);
     }
     Some(requirements.into_iter().collect())
 }
@@ -222,13 +221,12 @@ fn bad_operator(decoder: &mut Decoder, written: &str, place: Place) {
 }
 
 fn expression_values(decoder: &mut Decoder, fields: &Fields<'_, '_>) -> Option<BTreeSet<String>> {
-    let mut values = BTreeSet::new();
-    if let Some(node) = fields.field("values") {
-        for item in decoder.sequence(node)? {
-            let value = decoder.string(item)?;
-            names::check_label_value(decoder, value, item.place);
-            values.insert(value.to_owned());
-        }
-    }
-    Some(values)
+    let Some(node) = fields.field("values") else { return Some(BTreeSet::new()) };
+    let items = decoder.sequence(node)?;
+    let values = decoder.all(items, |decoder, item| {
+        let value = decoder.string(item)?;
+        names::check_label_value(decoder, value, item.place);
+        Some(value.to_owned())
+    })?;
+    Some(values.into_iter().collect())
 }

@@ -106,10 +106,8 @@ fn covered(decoder: &mut Decoder, spec: &Fields<'_, '_>) -> Option<Covers> {
         Some(node) => decoder.sequence(node)?,
         None => &[],
     };
-    let mut listed = Vec::new();
-    for node in types {
-        listed.push(decoder.word(node, codes::BAD_VALUE, &DIRECTIONS)?);
-    }
+    let listed =
+        decoder.all(types, |decoder, node| decoder.word(node, codes::BAD_VALUE, &DIRECTIONS))?;
     if let Some(third) = types.get(2) {
         let help = "list `Ingress`, `Egress` or both, once each";
         decoder.error(codes::TOO_MANY, third.place, "more than two `policyTypes`", help);
@@ -149,12 +147,8 @@ fn rules(
         Direction::Egress => "egress",
     };
     let Some(node) = spec.field(field) else { return Some(Vec::new()) };
-    let rules: Vec<Option<Rule>> = decoder
-        .sequence(node)?
-        .iter()
-        .map(|item| rule(decoder, item, direction, namespace))
-        .collect();
-    rules.into_iter().collect()
+    let items = decoder.sequence(node)?;
+    decoder.all(items, |decoder, item| rule(decoder, item, direction, namespace))
 }
 
 fn rule(
@@ -185,9 +179,7 @@ fn peers(decoder: &mut Decoder, list: &Node<'_>, namespace: &str) -> Option<Peer
     if items.is_empty() {
         return Some(Peers::Any);
     }
-    let peers: Vec<Option<Peer>> =
-        items.iter().map(|item| peer(decoder, item, namespace)).collect();
-    peers.into_iter().collect::<Option<Vec<_>>>().map(Peers::Listed)
+    decoder.all(items, |decoder, item| peer(decoder, item, namespace)).map(Peers::Listed)
 }
 
 fn peer(decoder: &mut Decoder, node: &Node<'_>, namespace: &str) -> Option<Peer> {
@@ -244,12 +236,13 @@ fn ip_block(decoder: &mut Decoder, node: &Node<'_>) -> Option<Network> {
     let fields = decoder.strict(node, &IP_BLOCK)?;
     let cidr = fields.required(decoder, "cidr")?;
     let block = block::cidr(decoder, cidr)?;
-    let mut except = Vec::new();
-    if let Some(list) = fields.field("except") {
-        for item in decoder.sequence(list)? {
-            except.push(block::except(decoder, item, block)?);
+    let except = match fields.field("except") {
+        Some(list) => {
+            let items = decoder.sequence(list)?;
+            decoder.all(items, |decoder, item| block::except(decoder, item, block))?
         }
-    }
+        None => Vec::new(),
+    };
     Some(Network { block, except })
 }
 
@@ -258,8 +251,7 @@ fn ports(decoder: &mut Decoder, list: &Node<'_>) -> Option<Ports> {
     if items.is_empty() {
         return Some(Ports::All);
     }
-    let ports: Vec<Option<PortSpec>> = items.iter().map(|item| port(decoder, item)).collect();
-    ports.into_iter().collect::<Option<Vec<_>>>().map(Ports::Listed)
+    decoder.all(items, port).map(Ports::Listed)
 }
 
 fn port(decoder: &mut Decoder, node: &Node<'_>) -> Option<PortSpec> {

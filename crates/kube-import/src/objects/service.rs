@@ -38,12 +38,13 @@ pub(super) fn lower(decoder: &mut Decoder, object: &Fields<'_, '_>) -> Option<Ob
         Some(node) if service_type != Type::ExternalName => selector(decoder, node)?,
         Some(_) | None => None,
     };
-    let mut ports = Vec::new();
-    if let Some(node) = spec.field("ports") {
-        for item in decoder.sequence(node)? {
-            ports.push(port(decoder, item)?);
+    let ports = match spec.field("ports") {
+        Some(node) => {
+            let items = decoder.sequence(node)?;
+            decoder.all(items, port)?
         }
-    }
+        None => Vec::new(),
+    };
     Some(Object::Service(Box::new(Service {
         namespace: in_namespace(namespace),
         name,

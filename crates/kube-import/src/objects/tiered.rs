@@ -189,9 +189,7 @@ pub(super) fn rules(
     let Some(node) = spec.field(field) else { return Some(None) };
     let items = decoder.sequence(node)?;
     check_length(decoder, items, context.limits.rules, "rules");
-    let rules: Vec<Option<Rule>> =
-        items.iter().map(|item| rule(decoder, item, direction, context)).collect();
-    let rules: Vec<Rule> = rules.into_iter().collect::<Option<_>>()?;
+    let rules = decoder.all(items, |decoder, item| rule(decoder, item, direction, context))?;
     Some(Some(rules).filter(|rules| !rules.is_empty()))
 }
 
@@ -276,9 +274,7 @@ fn peers(
         (Direction::Egress, Version::V1Alpha1Baseline) => &BASELINE_EGRESS_PEER,
         (Direction::Egress, Version::V1Alpha1Admin | Version::V1Alpha2) => &EGRESS_PEER,
     };
-    let peers: Vec<Option<Peer>> =
-        items.iter().map(|item| peer(decoder, item, shape, context)).collect();
-    peers.into_iter().collect()
+    decoder.all(items, |decoder, item| peer(decoder, item, shape, context))
 }
 
 fn peer(
@@ -307,17 +303,13 @@ fn peer(
 
 fn networks(decoder: &mut Decoder, node: &Node<'_>, limits: Limits) -> Option<Vec<Network>> {
     let items = set_items(decoder, node, limits, "networks")?;
-    let networks: Vec<Option<Network>> = items
-        .iter()
-        .map(|item| block::cidr(decoder, item).map(|block| Network { block, except: Vec::new() }))
-        .collect();
-    networks.into_iter().collect()
+    let blocks = decoder.all(items, block::cidr)?;
+    Some(blocks.into_iter().map(|block| Network { block, except: Vec::new() }).collect())
 }
 
 fn domain_names(decoder: &mut Decoder, node: &Node<'_>, limits: Limits) -> Option<Vec<String>> {
     let items = set_items(decoder, node, limits, "domain names")?;
-    let names: Vec<Option<String>> = items.iter().map(|item| domain_name(decoder, item)).collect();
-    names.into_iter().collect()
+    decoder.all(items, domain_name)
 }
 
 /// The items of a list that the API takes as a set of one to some strings.
@@ -378,8 +370,7 @@ fn ports(decoder: &mut Decoder, fields: &Fields<'_, '_>, context: &RuleContext) 
         return Some(Ports::All);
     }
     check_length(decoder, items, context.limits.ports, field);
-    let ports: Vec<Option<PortSpec>> = items.iter().map(|item| read(decoder, item)).collect();
-    ports.into_iter().collect::<Option<Vec<_>>>().map(Ports::Listed)
+    decoder.all(items, read).map(Ports::Listed)
 }
 
 /// A rule of the CRD: nothing but a pod has named ports.
