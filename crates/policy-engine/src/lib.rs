@@ -26,6 +26,7 @@ mod fork;
 mod ids;
 mod lookup;
 mod map;
+mod near_miss;
 mod objects;
 mod policies;
 mod ports;
@@ -47,6 +48,9 @@ pub use explain::{
 };
 pub use ids::{ClassId, PodId, PolicyIx, ProfileId};
 pub use map::{ConnectionMap, Granularity, MapPeer, MapRow};
+pub use near_miss::{
+    Difference, LabelDifference, LabelOwner, NearMiss, PortDifference, RulePart, ServicePortHint,
+};
 pub use program::Program;
 pub use semantics::{Assumptions, Reason, Reasons, Semantics};
 pub use services::{Endpoint, ServiceDecision, ServiceProblem};

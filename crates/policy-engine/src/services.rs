@@ -104,7 +104,7 @@ impl Program {
         }
     }
 
-    fn target_port(&self, pod: PodId, port: &ServicePort) -> Option<u16> {
+    pub(crate) fn target_port(&self, pod: PodId, port: &ServicePort) -> Option<u16> {
         match &port.target {
             TargetPort::Number(number) => Some(*number),
             TargetPort::Name(name) => self

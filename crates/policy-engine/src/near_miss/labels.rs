@@ -1,0 +1,118 @@
+//! What keeps labels from satisfying a selector.
+
+use super::{Difference, RulePart};
+use policy_model::{LabelSelector, Labels, Operator, Requirement};
+
+/// Whose labels a selector reads.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LabelOwner {
+    Pod,
+    Namespace(String),
+    Node(String),
+}
+
+/// One requirement that the labels do not meet.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LabelDifference {
+    pub owner: LabelOwner,
+    pub requirement: Requirement,
+    /// The value of the label that the requirement speaks of.
+    pub has: Option<String>,
+    /// The value that it wants, where the label's value looks like a slip of it.
+    pub near_value: Option<String>,
+    /// Another label that was likely meant: spelled nearly alike, or with a wanted value.
+    pub near_label: Option<(String, String)>,
+}
+
+impl LabelDifference {
+    /// Whether it looks like a slip of the pen rather than another intent.
+    pub fn is_slip(&self) -> bool {
+        self.near_value.is_some() || self.near_label.is_some()
+    }
+
+    pub(super) fn weight(&self) -> u32 {
+        match self.requirement.operator {
+            _ if self.is_slip() => 1,
+            Operator::In(_) if self.has.is_some() => 2,
+            Operator::In(_) | Operator::Exists => 2,
+            Operator::NotIn(_) | Operator::DoesNotExist => 3,
+        }
+    }
+}
+
+/// One difference for each requirement that does not hold. Labels that are not known are none.
+pub(super) fn differences<'a>(
+    part: RulePart,
+    selector: &'a LabelSelector,
+    labels: Option<&'a Labels>,
+    owner: &'a LabelOwner,
+) -> impl Iterator<Item = Difference> + 'a {
+    let none = Labels::default();
+    let labels = labels.cloned().unwrap_or(none);
+    selector.requirements().filter_map(move |requirement| {
+        let unmet = !requirement.matches(&labels);
+        unmet.then(|| Difference::Label {
+            part,
+            difference: difference(requirement, &labels, owner),
+        })
+    })
+}
+
+fn difference(requirement: &Requirement, labels: &Labels, owner: &LabelOwner) -> LabelDifference {
+    let has = labels.value(&requirement.key);
+    let mut found = LabelDifference {
+        owner: owner.clone(),
+        requirement: requirement.clone(),
+        has: has.map(str::to_owned),
+        near_value: None,
+        near_label: None,
+    };
+    let Operator::In(values) = &requirement.operator else { return found };
+    match has {
+        Some(value) => {
+            found.near_value = values.iter().find(|other| is_slip(value, other)).cloned()
+        }
+        None => {
+            let meant = |(key, value): &(&String, &String)| {
+                values.contains(*value)
+                    && (is_slip(key, &requirement.key)
+                        || last_part(key) == last_part(&requirement.key)
+                        || names_things(key) && names_things(&requirement.key))
+            };
+            let label = labels.0.iter().find(meant);
+            found.near_label = label.map(|(key, value)| (key.clone(), value.clone()));
+        }
+    }
+    found
+}
+
+/// At most two letters apart, and at most a third of the word.
+pub(super) fn is_slip(a: &str, b: &str) -> bool {
+    let longest = a.len().max(b.len());
+    let limit = (longest / 3).min(2);
+    a != b && a.len().abs_diff(b.len()) <= limit * 4 && strsim::damerau_levenshtein(a, b) <= limit
+}
+
+/// `name` of `app.kubernetes.io/name`.
+fn last_part(key: &str) -> &str {
+    key.rsplit_once('/').map_or(key, |(_, name)| name)
+}
+
+/// Labels that people use for the name of an application: one is easily taken for another.
+fn names_things(key: &str) -> bool {
+    matches!(key, "app" | "k8s-app" | "app.kubernetes.io/name" | "name")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_slip;
+
+    #[test]
+    fn slips_are_short_words_apart() {
+        assert!(is_slip("promethues", "prometheus"));
+        assert!(is_slip("web-app", "web-apps"));
+        assert!(!is_slip("web", "api"));
+        assert!(!is_slip("v1", "v2"));
+        assert!(!is_slip("web", "web"));
+    }
+}
