@@ -27,9 +27,10 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 /// What may be in a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Contents {
-    /// Only what a manifest can say: no peers of an unknown kind.
+    /// Only what a manifest can say.
     Manifest,
-    /// Also peers of an unknown kind, as an API server of a later version may hold them.
+    /// Also peers of an unknown kind, as an API server of a later version may hold them, and templates
+    /// of bare Pods.
     Everything,
 }
 
@@ -81,7 +82,7 @@ pub fn snapshots(contents: Contents) -> impl Strategy<Value = Snapshot> {
     (
         vec(cluster::namespace(), 0..=3),
         vec(cluster::node(), 0..=3),
-        vec(cluster::pod(), 1..=7),
+        vec(cluster::pod(contents), 1..=7),
         vec(policies::policy(contents), 0..=9),
         vec(services::service(), 0..=2),
         vec(services::entry(), 0..=1),

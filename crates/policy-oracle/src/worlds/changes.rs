@@ -54,8 +54,8 @@ pub(super) fn change(contents: Contents) -> impl Strategy<Value = Change> {
         1 => namespace_name().prop_map(Change::RemoveNamespace),
         2 => node().prop_map(Change::PutNode),
         1 => node_name().prop_map(Change::RemoveNode),
-        5 => pod().prop_map(Change::PutPod),
-        2 => pod().prop_map(|pod| Change::RemovePod(PodKey::of(&pod))),
+        5 => pod(contents).prop_map(Change::PutPod),
+        2 => pod(contents).prop_map(|pod| Change::RemovePod(PodKey::of(&pod))),
         5 => policy(contents).prop_map(Change::PutPolicy),
         2 => policy(contents).prop_map(|policy| Change::RemovePolicy(policy.id)),
     ]
@@ -103,7 +103,9 @@ pub fn put_pod(snapshot: &mut Snapshot, pod: Pod) {
     }
     ensure_namespace(snapshot, &pod.namespace);
     snapshot.pods.push(pod);
-    snapshot.pods.sort_by_key(PodKey::of);
+    snapshot.pods.sort_by_cached_key(|pod| {
+        (pod.namespace.clone(), pod.name.clone(), pod.workload.kind, pod.origin)
+    });
 }
 
 pub fn put_policy(snapshot: &mut Snapshot, policy: Policy) {

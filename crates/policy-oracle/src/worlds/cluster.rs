@@ -1,5 +1,6 @@
 //! Namespaces, nodes and pods.
 
+use super::Contents;
 use super::alphabet::{
     NAMESPACES, NODES, SLOTS, WORKLOADS, name_of, node_v4, node_v6, pod_v4, pod_v6,
 };
@@ -92,17 +93,21 @@ const OWNER_KINDS: [WorkloadKind; 7] = [
     WorkloadKind::CronJob,
 ];
 
-fn form() -> impl Strategy<Value = Form> {
+fn form(contents: Contents) -> impl Strategy<Value = Form> {
+    let bare_template_weight = match contents {
+        Contents::Manifest => 0,
+        Contents::Everything => 1,
+    };
     prop_oneof![
         6 => Just(Form::Bare),
-        1 => Just(Form::BareTemplate),
+        bare_template_weight => Just(Form::BareTemplate),
         3 => select(&OWNER_KINDS[..3]).prop_map(Form::Owned),
         3 => select(&OWNER_KINDS[..]).prop_map(Form::Template),
     ]
 }
 
-pub(super) fn pod() -> impl Strategy<Value = Pod> {
-    let identity = (namespace_name(), name_of(&WORKLOADS), 1..=SLOTS, form());
+pub(super) fn pod(contents: Contents) -> impl Strategy<Value = Pod> {
+    let identity = (namespace_name(), name_of(&WORKLOADS), 1..=SLOTS, form(contents));
     let network = (
         families_of_addresses(),
         prop_oneof![3 => Just(false), 1 => Just(true)],

@@ -96,7 +96,7 @@ pub(super) fn put_all(snapshot: &mut Snapshot, services: Vec<Service>, entries: 
         ensure_namespace(snapshot, &entry.namespace);
         snapshot.entries.push(entry);
     }
-    let name = |entry: &Entry| (entry.kind, entry.namespace.clone(), entry.name.clone());
+    let name = |entry: &Entry| (entry.namespace.clone(), entry.name.clone(), entry.kind);
     snapshot.entries.sort_by_key(name);
     snapshot.entries.dedup_by_key(|entry| name(entry));
 }
