@@ -32,6 +32,7 @@ mod policies;
 mod ports;
 mod profile;
 mod program;
+mod reach;
 mod rows;
 mod semantics;
 mod services;
@@ -52,6 +53,7 @@ pub use near_miss::{
     Difference, LabelDifference, LabelOwner, NearMiss, PortDifference, RulePart, ServicePortHint,
 };
 pub use program::Program;
+pub use reach::PodGroup;
 pub use semantics::{Assumptions, Reason, Reasons, Semantics};
 pub use services::{Endpoint, ServiceDecision, ServiceProblem};
 pub use traffic::{PairTraffic, TrafficCache};
