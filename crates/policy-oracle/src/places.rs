@@ -84,14 +84,9 @@ fn host_network_places<'a>(
     pod: &'a Pod,
 ) -> Vec<Place<'a>> {
     if !pod.addresses.is_empty() {
-        let place = |address: &IpAddr| Place {
-            address: Some(*address),
-            node: pod
-                .node
-                .as_deref()
-                .or_else(|| owner(snapshot, *address).map(|node| node.name.as_str())),
-        };
-        return pod.addresses.iter().map(place).collect();
+        let by_address = || pod.addresses.iter().find_map(|address| owner(snapshot, *address));
+        let node = pod.node.as_deref().or_else(|| by_address().map(|node| node.name.as_str()));
+        return at(&pod.addresses, node);
     }
     let may_be = |node: &Node| pod.node.as_ref().is_none_or(|name| *name == node.name);
     let of_nodes: Vec<Place<'a>> = snapshot
