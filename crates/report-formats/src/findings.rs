@@ -6,6 +6,7 @@ pub mod markdown;
 pub mod sarif;
 pub mod text;
 
+use crate::counted;
 use finding_model::{Finding, Severity, SourceFiles};
 use std::fmt;
 
@@ -61,20 +62,17 @@ impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { errors, warnings, infos } = *self;
         let mut separator = "";
-        for (count, noun) in [(errors, "error"), (warnings, "warning"), (infos, "info")] {
-            if count > 0 {
-                write!(f, "{separator}{}", counted(count, noun))?;
-                separator = ", ";
-            }
+        let counts = [
+            (errors, counted(errors, "error")),
+            (warnings, counted(warnings, "warning")),
+            (infos, format!("{infos} info")),
+        ];
+        for (_, words) in counts.iter().filter(|(count, _)| *count > 0) {
+            write!(f, "{separator}{words}")?;
+            separator = ", ";
         }
         if separator.is_empty() { f.write_str("no findings") } else { Ok(()) }
     }
-}
-
-/// `1 file`, `2 files`; `info` has no plural.
-pub(crate) fn counted(count: usize, noun: &str) -> String {
-    let plural = if count == 1 || noun == "info" { "" } else { "s" };
-    format!("{count} {noun}{plural}")
 }
 
 #[cfg(test)]

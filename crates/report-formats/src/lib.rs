@@ -1,17 +1,19 @@
 //! Renders maps, differences, findings and test results: one file for each format.
 //!
 //! Every renderer takes a value and a writer. Names, paths and lines of source come from people who
-//! may be hostile to whoever reads the report, so each format goes through [`visible`] or the escaping
+//! may be hostile to whoever reads the report, so each format goes through [`visible()`] or the escaping
 //! of its own syntax. **Invariants.** The same value gives the same bytes. No output holds a control
 //! character that the format itself does not need, nor a character that hides or reorders text; colour
 //! comes only from a [`Palette`]. Deliberately absent: what is being reported, and where it is written to.
 
+mod count;
 pub mod findings;
 pub mod json;
 pub mod markdown;
 mod palette;
 mod visible;
 
+pub use count::counted;
 pub use findings::FindingReport;
 pub use palette::{Palette, Role};
 pub use visible::{is_hidden, visible, visible_lines};

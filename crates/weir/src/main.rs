@@ -1,2 +1,5 @@
 //! The `weir` binary: wiring only.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

@@ -1,7 +1,7 @@
 //! Findings for people: the source line, underlined, and what to do about it.
 
-use super::{FindingReport, counted};
-use crate::{Palette, Role, is_hidden, visible, visible_lines};
+use super::FindingReport;
+use crate::{Palette, Role, counted, is_hidden, visible, visible_lines};
 use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
 use finding_model::{Finding, Fix, Related, Severity, SourceFiles, SourceSpan};
 use std::io::{self, Write};

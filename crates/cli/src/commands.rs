@@ -1,0 +1,75 @@
+//! All commands: one variant here, one file in `commands/`.
+
+mod completions;
+mod lint;
+mod man;
+mod map;
+mod version;
+
+use crate::exit::{ExpectedError, Outcome};
+use crate::terminal::{ColorArgument, Console};
+
+const EXAMPLES: &str = "\
+Examples:
+  weir lint manifests/
+  helm template shop ./chart | weir lint -
+  kubectl get netpol,deploy,svc,ns -A -o yaml | weir lint - -o sarif > weir.sarif
+
+Exit codes:
+  0  yes: allowed, equal, passed, or no finding at or over --fail-on
+  1  no: denied, different, failed, or findings at or over --fail-on
+  2  the arguments or the input have errors; there is no answer
+  3  the work could not be done
+
+`weir COMMAND --help` says more about a command; `weir man DIR` writes the manual.";
+
+/// Exact analysis of Kubernetes network policies
+///
+/// Reads manifests (NetworkPolicy, ClusterNetworkPolicy, AdminNetworkPolicy and its baseline, and the
+/// workloads they are about) and answers who may talk to whom, by which rule.
+#[derive(Debug, clap::Parser)]
+#[command(name = "weir", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(disable_help_subcommand = true)]
+pub(crate) struct WeirArgs {
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// When to use colour; NO_COLOR and CLICOLOR_FORCE are honoured
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
+    #[arg(help_heading = "Output", hide_possible_values = true)]
+    pub color: ColorArgument,
+
+    /// Say on standard error what was read, and what was not considered
+    #[arg(short, long, global = true, help_heading = "Output")]
+    pub verbose: bool,
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    Map(map::MapArgs),
+    Lint(lint::LintArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
+    Version(version::VersionArgs),
+}
+
+pub(crate) fn run(command: &Command, console: &mut Console) -> Result<Outcome, ExpectedError> {
+    match command {
+        Command::Map(args) => map::run(args, console),
+        Command::Lint(args) => lint::run(args, console),
+        Command::Completions(args) => completions::run(args, console),
+        Command::Man(args) => man::run(args, console),
+        Command::Version(args) => version::run(args, console),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn clap_finds_no_contradiction() {
+        WeirArgs::command().debug_assert();
+    }
+}
