@@ -1,10 +1,10 @@
 //! Runs `cargo test` and ends with one line that sums what every test binary counted.
 //!
-//! The line is printed only when something was counted, and counts only what a binary itself reported. A
-//! binary that died before its own summary fails the run through cargo's exit code.
+//! It counts only what the binaries themselves reported, and is printed only where that is the whole truth.
+//! Every binary runs, also after one failed.
 
 use crate::workspace;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{ExitCode, Stdio};
@@ -17,7 +17,7 @@ struct Counts {
 
 pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<ExitCode> {
     let mut test = workspace::cargo(root);
-    test.arg("test").args(arguments).stdout(Stdio::piped());
+    test.args(["test", "--no-fail-fast"]).args(arguments).stdout(Stdio::piped());
     let mut child = test.spawn().context("starting cargo test")?;
     let output = child.stdout.take().context("cargo test has no standard output")?;
     let mut counted: Option<Counts> = None;
@@ -30,17 +30,20 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<ExitCode> {
         }
     }
     let status = child.wait().context("waiting for cargo test")?;
-    let code = exit_code(status.success(), counted);
-    if let Some(Counts { passed, failed }) = counted {
-        println!("{passed} passed, {failed} failed");
-    }
-    Ok(code)
+    let Counts { passed, failed } = verdict(status.success(), counted)?;
+    println!("{passed} passed, {failed} failed");
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Success needs cargo's word and at least one test: a run that ran nothing proves nothing.
-fn exit_code(cargo_succeeded: bool, counted: Option<Counts>) -> ExitCode {
-    let ran = counted.is_some_and(|counts| counts.passed > 0 && counts.failed == 0);
-    if cargo_succeeded && ran { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+/// The counts, where they tell the truth: a run that ran nothing, did not build, or lost a binary before its
+/// summary has no closing line.
+fn verdict(cargo_succeeded: bool, counted: Option<Counts>) -> Result<Counts> {
+    match counted {
+        Some(counts) if counts.passed + counts.failed == 0 => bail!("no test ran"),
+        Some(counts) if cargo_succeeded == (counts.failed == 0) => Ok(counts),
+        Some(_) => bail!("cargo test and its test binaries disagree: one died before its summary"),
+        None => bail!("cargo test counted nothing"),
+    }
 }
 
 impl Counts {
@@ -60,8 +63,7 @@ fn summary(line: &str) -> Option<Counts> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Counts, exit_code, summary};
-    use std::process::ExitCode;
+    use super::{Counts, summary, verdict};
 
     #[test]
     fn reads_the_closing_line_of_a_test_binary() {
@@ -88,13 +90,14 @@ mod tests {
     }
 
     #[test]
-    fn only_a_run_that_ran_and_passed_succeeds() {
+    fn counts_are_told_only_where_they_are_the_truth() {
         let counts = |passed, failed| Some(Counts { passed, failed });
-        assert_eq!(exit_code(true, counts(1, 0)), ExitCode::SUCCESS);
+        assert_eq!(verdict(true, counts(2, 0)).ok(), counts(2, 0));
+        assert_eq!(verdict(false, counts(2, 1)).ok(), counts(2, 1));
         for (cargo, counted) in
-            [(false, counts(1, 0)), (true, counts(1, 1)), (true, counts(0, 0)), (true, None)]
+            [(false, counts(2, 0)), (true, counts(2, 1)), (true, counts(0, 0)), (false, None)]
         {
-            assert_eq!(exit_code(cargo, counted), ExitCode::FAILURE);
+            assert_eq!(verdict(cargo, counted).ok(), None, "{counted:?}");
         }
     }
 }
