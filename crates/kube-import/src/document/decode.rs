@@ -37,6 +37,9 @@ pub struct Decoder {
 /// Of one decoder. A person reads fewer, and hostile input has millions.
 const MAX_FINDINGS: usize = 1000;
 
+/// Fields that another version of an API calls otherwise, which no likeness of letters tells.
+const RENAMED: [(&str, &str); 2] = [("ports", "protocols"), ("protocols", "ports")];
+
 /// The fields of one mapping.
 #[derive(Clone, Copy, Debug)]
 pub struct Fields<'n, 't> {
@@ -178,7 +181,13 @@ impl Decoder {
     }
 
     fn unknown_field(&mut self, key: &Key<'_>, shape: &'static Shape, fields: &Fields<'_, '_>) {
-        let near = did_you_mean(&key.text, shape.fields.iter().map(|(name, _)| *name));
+        // Beyond what is shown there is no use in looking for what was meant.
+        let is_shown = self.findings.len() < MAX_FINDINGS;
+        let fields_of_shape = || shape.fields.iter().map(|(name, _)| *name);
+        let other_name = RENAMED.iter().find(|(one, _)| *one == key.text).map(|(_, other)| *other);
+        let near = fields_of_shape()
+            .find(|name| Some(*name) == other_name)
+            .or_else(|| is_shown.then(|| did_you_mean(&key.text, fields_of_shape())).flatten());
         let names: Vec<&str> = shape.fields.iter().map(|(name, _)| *name).collect();
         let help = match near {
             Some(near) => format!("did you mean `{near}`?"),

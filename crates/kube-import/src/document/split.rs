@@ -12,8 +12,14 @@ pub struct Segment<'t> {
 
 /// Documents in order. Parts with nothing but comments and blanks are left out.
 pub fn split(text: &str) -> Vec<Segment<'_>> {
-    let mut splitter =
-        Splitter { text, segments: Vec::new(), start: 0, first_line: 1, has: Has::Nothing };
+    let mut splitter = Splitter {
+        text,
+        segments: Vec::new(),
+        start: 0,
+        first_line: 1,
+        is_started: false,
+        has_content: false,
+    };
     let mut line_number = 1;
     let mut offset = 0;
     while offset < text.len() {
@@ -47,51 +53,49 @@ pub(crate) fn n_breaks(text: &str) -> usize {
         .count()
 }
 
-/// What the current part has so far, as far as it matters to the next line.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Has {
-    Nothing,
-    /// Comments and directives, which belong to the document that follows.
-    Prefix,
-    Document,
-}
-
 struct Splitter<'t> {
     text: &'t str,
     segments: Vec<Segment<'t>>,
     start: usize,
     first_line: u32,
-    has: Has,
+    /// Whether the current part has its `---`. What comes before it is a prefix.
+    is_started: bool,
+    /// Whether it has more than a prefix, comments and blanks.
+    has_content: bool,
 }
 
 impl Splitter<'_> {
     fn line(&mut self, line: &str, start: usize, end: usize, number: u32) {
         if is_marker(line, "---") {
-            if self.has == Has::Document {
+            if self.has_content || self.is_started {
                 self.cut(start, number);
             }
-            self.has = Has::Document;
+            self.is_started = true;
+            self.has_content = !is_blank(line.get(3..).unwrap_or_default());
         } else if is_marker(line, "...") {
             self.cut(end, number + 1);
-        } else if self.has != Has::Document {
-            let content = line.trim_start_matches(['\u{feff}', ' ', '\t']).trim_end();
-            if content.is_empty() {
-                return;
-            }
-            let is_prefix = content.starts_with('#') || line.starts_with('%');
-            self.has = if is_prefix { Has::Prefix } else { Has::Document };
+        } else if !self.has_content {
+            let is_directive = line.starts_with('%') && !self.is_started;
+            self.has_content = !is_blank(line) && !is_directive;
         }
     }
 
     fn cut(&mut self, end: usize, next_line: u32) {
-        if self.has == Has::Document {
+        if self.has_content {
             let text = self.text.get(self.start..end).unwrap_or_default();
             self.segments.push(Segment { text, first_line: self.first_line });
         }
         self.start = end;
         self.first_line = next_line;
-        self.has = Has::Nothing;
+        self.is_started = false;
+        self.has_content = false;
     }
+}
+
+/// Nothing but blanks and a comment.
+fn is_blank(line: &str) -> bool {
+    let content = line.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']);
+    content.is_empty() || content.starts_with('#')
 }
 
 fn is_marker(line: &str, marker: &str) -> bool {
@@ -130,6 +134,6 @@ mod tests {
         check("a\n...\n# c\n---\nb\n", &[(1, "a\n...\n"), (3, "# c\n---\nb\n")]);
         check("# only a comment\n\n", &[]);
         check("\u{feff}\n# Source: x\n", &[]);
-        check("---\n# empty\n---\n", &[(1, "---\n# empty\n"), (3, "---\n")]);
+        check("---\n# empty\n---\n--- # c\n---\na", &[(5, "---\na")]);
     }
 }

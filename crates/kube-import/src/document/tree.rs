@@ -17,13 +17,13 @@ pub struct Limits {
     pub nodes: usize,
     /// Values that aliases may repeat.
     pub alias_nodes: usize,
-    /// Characters that one flow collection (`{…}`, `[…]`) outside JSON may take.
+    /// Characters that one scalar, comment or flow collection (`{…}`, `[…]`) outside JSON may take.
     pub flow_chars: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { depth: 100, nodes: 12_000_000, alias_nodes: 200_000, flow_chars: 4_000_000 }
+        Self { depth: 100, nodes: 4_000_000, alias_nodes: 200_000, flow_chars: 2_000_000 }
     }
 }
 

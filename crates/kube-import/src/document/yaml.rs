@@ -176,7 +176,7 @@ fn too_long(place: Place, limits: Limits) -> Box<Fault> {
     Fault::new(
         codes::DOCUMENT_TOO_LARGE,
         place,
-        format!("more than {} characters in one bracket or scalar", limits.flow_chars),
+        format!("more than {} characters in one bracket, text or comment", limits.flow_chars),
         "write it as strict JSON or as block YAML, or split the document with `---` lines",
     )
 }

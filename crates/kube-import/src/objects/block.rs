@@ -8,7 +8,7 @@ use std::net::IpAddr;
 /// A block with its host bits cleared; a warning says where they were set.
 pub(super) fn cidr(decoder: &mut Decoder, node: &Node<'_>) -> Option<IpNet> {
     let text = decoder.string(node)?;
-    let Ok(written) = text.parse::<IpNet>() else {
+    let Some(written) = parse(text) else {
         let help = match text.parse::<IpAddr>() {
             Ok(IpAddr::V4(_)) => format!("one address is `{text}/32`"),
             Ok(IpAddr::V6(_)) => format!("one address is `{text}/128`"),
@@ -36,6 +36,15 @@ pub(super) fn cidr(decoder: &mut Decoder, node: &Node<'_>) -> Option<IpNet> {
         finding.why = Some(format!("it is read as `{block}`, which may be more than was meant"));
     }
     Some(block)
+}
+
+/// Stricter than most readers: leading zeros are octal to some of them.
+fn parse(text: &str) -> Option<IpNet> {
+    let (address, prefix) = text.split_once('/')?;
+    let is_plain = prefix.bytes().all(|byte| byte.is_ascii_digit())
+        && (prefix == "0" || !prefix.starts_with('0'));
+    let prefix = prefix.parse().ok().filter(|_| is_plain)?;
+    IpNet::new(address.parse().ok()?, prefix).ok()
 }
 
 /// An `except`, which must be a strict part of its block.

@@ -74,7 +74,14 @@ pub(crate) fn metadata(
         string_map(decoder, node, "annotations");
     }
     let controller = controller(decoder, &fields);
-    let name = fields.required(decoder, "name")?;
+    let Some(name) = fields.field("name") else {
+        let help = match fields.field("generateName") {
+            Some(_) => "give it a fixed name: `generateName` makes another object each time",
+            None => "add `name`",
+        };
+        decoder.error(codes::MISSING_FIELD, fields.place, "the object has no name", help);
+        return None;
+    };
     let name = names::name(decoder, name)?;
     Some(Metadata { name, namespace, labels, controller })
 }

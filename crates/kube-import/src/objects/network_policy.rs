@@ -68,8 +68,9 @@ static PORT: Shape = Shape {
 pub(super) fn lower(decoder: &mut Decoder, node: &Node<'_>) -> Option<Object> {
     let object = decoder.strict(node, &OBJECT)?;
     let metadata = metadata(decoder, &object, Strictness::Strict);
-    let spec = object.required(decoder, "spec")?;
-    let spec = decoder.strict(spec, &SPEC)?;
+    // The API takes a policy without a spec for one with an empty spec.
+    let empty = Node { value: Value::Mapping(Vec::new()), place: object.place };
+    let spec = decoder.strict(object.field("spec").unwrap_or(&empty), &SPEC)?;
     // Every part is decoded before the first `?`, so that one run names all that is wrong.
     let pods = match spec.field("podSelector") {
         Some(node) => selector(decoder, node),

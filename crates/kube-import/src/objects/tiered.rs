@@ -140,22 +140,23 @@ pub(super) fn only_field<'n, 't>(
     node: &'n Node<'t>,
     shape: &'static Shape,
 ) -> Option<(&'n str, &'n Node<'t>)> {
-    one_of(decoder, node, shape, [codes::MISSING_FIELD, codes::BAD_VALUE])
+    let help = "write each in an item of its own";
+    one_of(decoder, node, shape, [(codes::MISSING_FIELD, ""), (codes::BAD_VALUE, help)])
 }
 
-/// `codes` are those of none and of several. Null is an absent field, as everywhere.
+/// The codes of none and of several, the latter with its help. Null is an absent field, as everywhere.
 fn one_of<'n, 't>(
     decoder: &mut Decoder,
     node: &'n Node<'t>,
     shape: &'static Shape,
-    codes: [Code; 2],
+    codes: [(Code, &str); 2],
 ) -> Option<(&'n str, &'n Node<'t>)> {
     let n_errors = decoder.n_errors();
     let fields = decoder.strict(node, shape)?;
     if decoder.n_errors() > n_errors {
         return None;
     }
-    let [none, several] = codes;
+    let [(none, _), (several, help)] = codes;
     let mut written = fields.entries().iter().filter(|entry| !entry.value.is_null());
     let Some(first) = written.next() else {
         let names: Vec<&str> = shape.fields.iter().map(|(name, _)| *name).collect();
@@ -167,8 +168,6 @@ fn one_of<'n, 't>(
     if let Some(second) = written.next() {
         let message =
             format!("{} has both `{}` and `{}`", shape.name, first.key.text, second.key.text);
-        let help = "write one field in each; for pods that meet two conditions there is `pods` with \
-                    both selectors";
         decoder.error(several, second.key.place, message, help);
         return None;
     }
@@ -252,7 +251,15 @@ fn action(decoder: &mut Decoder, fields: &Fields<'_, '_>, version: Version) -> O
         Version::V1Alpha1Baseline => &BASELINE_ACTIONS,
         Version::V1Alpha2 => &ACTIONS,
     };
-    decoder.word(node, codes::BAD_VALUE, actions)
+    let renamed = match (node.text(), version) {
+        (Some("Allow"), Version::V1Alpha2) => Some("Accept"),
+        (Some("Accept"), Version::V1Alpha1Admin | Version::V1Alpha1Baseline) => Some("Allow"),
+        (Some(_) | None, _) => None,
+    };
+    let Some(renamed) = renamed else { return decoder.word(node, codes::BAD_VALUE, actions) };
+    let message = format!("`{}` is no action of this version", node.text().unwrap_or_default());
+    decoder.error(codes::BAD_VALUE, node.place, message, format!("it is called `{renamed}` here"));
+    None
 }
 
 /// Not empty: a NetworkPolicy reads an empty list as everything, this API refuses it.
@@ -283,7 +290,8 @@ fn peer(
     shape: &'static Shape,
     context: &RuleContext,
 ) -> Option<Peer> {
-    let codes = [codes::EMPTY_PEER, codes::TWO_PEER_FIELDS];
+    let help = "write each in a peer of its own; for pods that meet two conditions there is `pods`";
+    let codes = [(codes::EMPTY_PEER, ""), (codes::TWO_PEER_FIELDS, help)];
     let (name, value) = one_of(decoder, node, shape, codes)?;
     let matches = match name {
         "namespaces" => PeerMatch::Pods {
