@@ -41,7 +41,7 @@ pub(crate) fn read(
         write_summary(&imported, &mut console.err)?;
     }
     // A folder that was misspelt must not pass for one without mistakes.
-    if imported.n_objects == 0 && imported.findings.is_empty() {
+    if imported.n_objects == 0 && !imported.has_errors() {
         let paths = paths.iter().map(|path| path.display().to_string()).collect();
         return Err(ExpectedError::NothingRead { paths });
     }
