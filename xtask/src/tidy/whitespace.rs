@@ -28,10 +28,11 @@ pub(super) fn check(tree: &Tree) -> Vec<Problem> {
     problems
 }
 
-/// Inputs that are odd on purpose: seeds of the fuzzers and fixtures of broken files.
+/// Inputs that are odd on purpose (seeds of the fuzzers, fixtures of broken files), and what a command
+/// prints byte for byte.
 fn is_verbatim(path: &str) -> bool {
     path.starts_with("fuzz/") && !path.ends_with(".rs")
-        || path.split('/').any(|part| part == "broken")
+        || path.split('/').any(|part| ["broken", "golden"].contains(&part))
 }
 
 #[cfg(test)]
@@ -55,5 +56,6 @@ mod tests {
         assert!(lines("a.md", "x\n\ny\n").is_empty());
         assert!(lines("a.md", "").is_empty());
         assert!(lines("fuzz/corpus/manifest/seed", "x  ").is_empty());
+        assert!(lines("crates/weir/tests/golden/usage.txt", "x  \n").is_empty());
     }
 }
