@@ -21,9 +21,14 @@ pub fn write_pretty(out: &mut dyn Write, value: &impl Serialize) -> io::Result<(
 
 /// Writes `value` on one line, with a line end after it.
 pub fn write_line(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
-    let mut serializer = Serializer::with_formatter(&mut *out, Compact);
-    value.serialize(&mut serializer)?;
+    write_part(out, value)?;
     out.write_all(b"\n")
+}
+
+/// Writes `value` on one line that goes on: a part of a document that is streamed.
+pub fn write_part(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
+    let mut serializer = Serializer::with_formatter(&mut *out, Compact);
+    Ok(value.serialize(&mut serializer)?)
 }
 
 struct Compact;

@@ -9,6 +9,7 @@
 mod count;
 pub mod findings;
 pub mod json;
+pub mod map;
 pub mod markdown;
 mod palette;
 mod visible;

@@ -1,0 +1,102 @@
+//! Connection maps: who may talk to whom, in every format.
+//!
+//! Tables, JSON, CSV and Markdown are written while the map is computed, so they take as little memory
+//! for a million rows as for ten. Pictures (`dot`, `svg`, `html`) hold all rows; [`MOST_PICTURED`] says
+//! how many peers make sense in one.
+
+mod addresses;
+pub mod csv;
+mod grouped;
+pub mod json;
+pub mod markdown;
+mod peers;
+mod summary;
+pub mod table;
+
+use finding_model::SourceFiles;
+use net_types::AddressSet;
+use peers::PeerTable;
+use policy_engine::{ConnectionMap, Granularity, MapPeer, MapRow, PodId, Program};
+use std::io;
+
+/// What all formats render.
+#[derive(Debug)]
+pub struct MapReport<'a> {
+    program: &'a Program,
+    map: &'a ConnectionMap<'a>,
+    by: Granularity,
+    focus: Option<Focus<'a>>,
+    files: &'a SourceFiles,
+    peers: PeerTable<'a>,
+}
+
+#[derive(Debug)]
+struct Focus<'a> {
+    text: &'a str,
+    /// By peer: whether one of its pods is in focus.
+    peers: Vec<bool>,
+    outside: AddressSet,
+}
+
+impl<'a> MapReport<'a> {
+    pub fn new(
+        program: &'a Program,
+        map: &'a ConnectionMap<'a>,
+        by: Granularity,
+        files: &'a SourceFiles,
+    ) -> Self {
+        let peers = PeerTable::new(program, map);
+        Self { program, map, by, focus: None, files, peers }
+    }
+
+    /// Shows only rows with `pods` or any of the `outside` addresses at an end. `text` is the peer as
+    /// the person wrote it.
+    #[must_use]
+    pub fn focused_on(mut self, text: &'a str, pods: &[PodId], outside: AddressSet) -> Self {
+        let has_pod = |peer| self.map.pods(peer).any(|pod| pods.contains(&pod));
+        let peers = (0..self.n_peers()).map(has_pod).collect();
+        self.focus = Some(Focus { text, peers, outside });
+        self
+    }
+
+    /// Peers inside the cluster.
+    pub fn n_peers(&self) -> usize {
+        self.peers.len()
+    }
+
+    /// Calls `write` for each row until it fails.
+    fn rows(&self, mut write: impl FnMut(&MapRow<'_>) -> io::Result<()>) -> io::Result<()> {
+        let mut result = Ok(());
+        self.map.visit(|row| {
+            if self.is_in_focus(row.from) || self.is_in_focus(row.to) {
+                result = write(&row);
+            }
+            result.is_ok()
+        });
+        result
+    }
+
+    fn is_in_focus(&self, peer: &MapPeer) -> bool {
+        let Some(focus) = &self.focus else { return true };
+        match peer {
+            MapPeer::Outside(set) => !set.intersection(&focus.outside).is_empty(),
+            MapPeer::Namespace(_) | MapPeer::Workload(_) | MapPeer::Pod { .. } => {
+                let peer = self.peers.index(peer).and_then(|index| focus.peers.get(index));
+                peer.copied().unwrap_or_default()
+            }
+        }
+    }
+
+    fn focus_text(&self) -> Option<&'a str> {
+        self.focus.as_ref().map(|focus| focus.text)
+    }
+
+    /// `workload`, as `--by` takes it.
+    fn by_text(&self) -> &'static str {
+        match self.by {
+            Granularity::Pod => "pod",
+            Granularity::Workload => "workload",
+            Granularity::Namespace => "namespace",
+        }
+    }
+}
