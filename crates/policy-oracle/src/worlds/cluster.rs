@@ -53,7 +53,7 @@ fn families_of_addresses() -> impl Strategy<Value = Families> {
     prop_oneof![
         4 => Just(Families::V4),
         2 => Just(Families::Unknown),
-        2 => Just(Families::Both),
+        4 => Just(Families::Both),
         1 => Just(Families::V6),
     ]
 }

@@ -156,7 +156,7 @@ fn cluster_rule(
 fn cluster_peer(contents: Contents, direction: Direction) -> BoxedStrategy<PeerMatch> {
     let unknown_weight = match contents {
         Contents::Manifest => 0,
-        Contents::Everything => 1,
+        Contents::Everything => 2,
     };
     let unknown = Just(PeerMatch::Unknown);
     match direction {
