@@ -33,7 +33,9 @@ fn a_pod_on_its_node() {
     live.workload.kind = WorkloadKind::StatefulSet;
     live.workload.name = "db".to_owned();
     put_pod(&mut snapshot, live);
-    check(&kube_render::manifest(&snapshot), expect![[r#"
+    check(
+        &kube_render::manifest(&snapshot),
+        expect![[r#"
         apiVersion: v1
         kind: Namespace
         metadata:
@@ -84,7 +86,8 @@ fn a_pod_on_its_node() {
           podIP: "10.0.0.1"
           podIPs:
             - ip: "10.0.0.1"
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
