@@ -204,6 +204,7 @@ fn a_cluster_network_policy() {
 
 #[test]
 fn a_rule_in_the_words_of_its_api() {
+    // An expectation loses the indentation that all its lines share, hence the line at the margin.
     let ports = Ports::Listed(port(Protocol::Tcp, 80).into_iter().collect());
     let web = Rule { ports, ..accept(vec![pods(&[("app", "web")])]) };
     let text = [
@@ -213,8 +214,9 @@ fn a_rule_in_the_words_of_its_api() {
     ]
     .map(|kind| kube_render::rule(kind, Direction::Egress, &web, 4));
     check(
-        &text.concat(),
+        &format!("ingress:\n{}", text.concat()),
         expect![[r#"
+            ingress:
                 - to:
                     - namespaceSelector: {}
                       podSelector:
