@@ -8,8 +8,9 @@ pub(crate) const HOSTILE: &str =
     "x\u{1b}[2J\u{202e}|`<b>\n\r\u{0}\u{7f}\u{9b}\u{ffff}](http://h)@me{0}";
 
 pub(crate) fn page(code: &str) -> Option<&'static str> {
-    (code == "unknown-field")
-        .then_some("# A field that the API does not have\n\nThe API server refuses it.\n\n## Fix\n\nRemove it.\n")
+    (code == "unknown-field").then_some(
+        "# unknown-field\n\nA policy has a field\nthat its kind does not know.\n\n**How to fix it.** Remove it.\n",
+    )
 }
 
 pub(crate) fn span(file: FileId, line: u32, column: u32, length: u32) -> SourceSpan {

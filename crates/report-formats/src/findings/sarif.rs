@@ -57,14 +57,16 @@ fn rules<'a>(report: &FindingReport<'a>) -> Vec<Rule<'a>> {
     worst.into_values().map(|finding| rule(report, finding)).collect()
 }
 
+/// A page is its code as title, a paragraph that says what is wrong, and the rest.
 fn rule<'a>(report: &FindingReport<'a>, finding: &'a Finding) -> Rule<'a> {
     let page = (report.page)(finding.code.0);
-    let title = page.and_then(|page| page.lines().find_map(|line| line.strip_prefix("# ")));
+    let summary = page.and_then(|page| page.split("\n\n").nth(1));
+    let summary = summary.map(|paragraph| paragraph.trim().replace('\n', " "));
     let help = page.map_or_else(|| visible(&finding.help), Into::into);
     Rule {
         id: finding.code.0,
         short_description: MultiformatMessage {
-            text: title.unwrap_or(finding.code.0).into(),
+            text: summary.map_or(finding.code.0.into(), Into::into),
             markdown: None,
         },
         help: MultiformatMessage { text: help, markdown: page },
