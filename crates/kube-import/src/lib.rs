@@ -21,6 +21,7 @@ mod names;
 mod objects;
 mod owners;
 mod reader;
+mod test_file;
 
 pub use document::Limits;
 pub use import::{Imported, Options, import, import_text, import_texts};

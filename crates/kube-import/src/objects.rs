@@ -17,7 +17,7 @@ use crate::codes;
 use crate::document::{Decoder, Document, Fault, Node, Value};
 use finding_model::{FileId, Finding, Severity};
 use kinds::{ApiKind, Kind};
-pub(crate) use metadata::OwnerRef;
+pub(crate) use metadata::{OwnerRef, selector};
 pub(crate) use pod::OwnedPod;
 use policy_model::{Entry, LeftOut, LeftOutScope, Namespace, Policy, Service};
 use std::collections::BTreeMap;

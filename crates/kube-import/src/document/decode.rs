@@ -25,6 +25,8 @@ pub struct Shape {
 #[derive(Debug)]
 pub struct Decoder {
     file: FileId,
+    /// Who reads the object, as messages name them.
+    reader: &'static str,
     /// What the person knows the object by.
     object: Option<String>,
     findings: Vec<Finding>,
@@ -71,7 +73,7 @@ impl<'n, 't> Fields<'n, 't> {
                 codes::MISSING_FIELD,
                 self.place,
                 format!("{} has no `{name}`", self.name),
-                format!("add `{name}`: the API server requires it"),
+                format!("add `{name}`: {} requires it", decoder.reader),
             );
         }
         node
@@ -79,8 +81,22 @@ impl<'n, 't> Fields<'n, 't> {
 }
 
 impl Decoder {
+    /// For objects of the Kubernetes API.
     pub fn new(file: FileId) -> Self {
-        Self { file, object: None, findings: Vec::new(), n_errors: 0, unshown: None, n_unshown: 0 }
+        Self {
+            file,
+            reader: "the API server",
+            object: None,
+            findings: Vec::new(),
+            n_errors: 0,
+            unshown: None,
+            n_unshown: 0,
+        }
+    }
+
+    /// For documents that only Weir reads.
+    pub fn of_weir(file: FileId) -> Self {
+        Self { reader: "weir", ..Self::new(file) }
     }
 
     /// Names the object that all later findings are about.
@@ -201,7 +217,7 @@ impl Decoder {
             .filter(|meaning| !meaning.is_empty());
         let why = match meaning {
             Some(meaning) => format!("read without it, {meaning}"),
-            None => "the API server drops or refuses it: it has no effect".to_owned(),
+            None => format!("{} drops or refuses it: it has no effect", self.reader),
         };
         let message = format!("unknown field `{}` in {}", key.text, shape.name);
         let finding = self.error(codes::UNKNOWN_FIELD, key.place, message, help);

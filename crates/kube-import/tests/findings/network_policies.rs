@@ -138,6 +138,10 @@ fn blocks() {
             help: write `10.0.0.0/8` if the whole block is meant
     "#]],
     );
+}
+
+#[test]
+fn exceptions() {
     check_rule(
         "{from: [{ipBlock: {cidr: 10.0.0.0/8, except: [11.0.0.0/16]}}]}",
         expect![[r#"
