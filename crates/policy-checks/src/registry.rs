@@ -1,0 +1,68 @@
+//! All checks, and running them.
+
+use crate::checks;
+use crate::world::World;
+use finding_model::{Code, Finding, Severity};
+use policy_engine::Program;
+use std::collections::BTreeSet;
+
+/// What a person asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Codes of checks that are not run.
+    pub ignore: BTreeSet<String>,
+}
+
+/// One check.
+#[derive(Clone, Copy, Debug)]
+pub struct Check {
+    pub code: Code,
+    /// The highest that its findings have; a check lowers it where it is less sure.
+    pub severity: Severity,
+    /// One line, lowercase, for lists.
+    pub summary: &'static str,
+    pub(crate) find: for<'w, 'p> fn(&'w World<'p>) -> Vec<Finding>,
+}
+
+/// Every check, by code.
+pub const CHECKS: &[Check] = &[
+    checks::and_or_peers::CHECK,
+    checks::block_covers_pods::CHECK,
+    checks::dns_egress_without_tcp::CHECK,
+    checks::duplicate_policy::CHECK,
+    checks::duplicate_rule::CHECK,
+    checks::entry_backend_denied::CHECK,
+    checks::entry_backend_missing::CHECK,
+    checks::half_open::CHECK,
+    checks::host_network_subject::CHECK,
+    checks::internet_egress::CHECK,
+    checks::missing_dns_egress::CHECK,
+    checks::named_port_unserved::CHECK,
+    checks::namespace_label_unmatched::CHECK,
+    checks::not_isolated::CHECK,
+    checks::peer_matches_nothing::CHECK,
+    checks::policy_in_empty_namespace::CHECK,
+    checks::port_unserved::CHECK,
+    checks::profile_dependent::CHECK,
+    checks::same_priority_order::CHECK,
+    checks::service_target_port_unserved::CHECK,
+    checks::service_unreachable::CHECK,
+    checks::service_without_endpoints::CHECK,
+    checks::shadowed_rule::CHECK,
+    checks::unknown_namespace::CHECK,
+    checks::unselected_policy::CHECK,
+    checks::world_open_ingress::CHECK,
+];
+
+/// Runs all checks on a program. Findings are sorted by place, those about something missing last.
+pub fn run(program: &Program, settings: &Settings) -> Vec<Finding> {
+    let world = World::new(program);
+    let wanted = CHECKS.iter().filter(|check| !settings.ignore.contains(check.code.0));
+    let mut findings: Vec<Finding> = wanted.flat_map(|check| (check.find)(&world)).collect();
+    findings.sort_by(|a, b| {
+        let key = |f: &Finding| (f.span.is_none(), f.span, f.code);
+        key(a).cmp(&key(b)).then_with(|| (&a.object, &a.message).cmp(&(&b.object, &b.message)))
+    });
+    findings.dedup();
+    findings
+}
