@@ -25,6 +25,21 @@ impl RuleBits {
         }
     }
 
+    /// Rules 0 to 63.
+    pub(crate) fn of_word(word: u64) -> Self {
+        let words = if word == 0 { SmallVec::new() } else { SmallVec::from_slice(&[word]) };
+        Self { words }
+    }
+
+    /// The set as one word, if no rule is above 63.
+    pub(crate) fn word(&self) -> Option<u64> {
+        match self.words.as_slice() {
+            [] => Some(0),
+            [word] => Some(*word),
+            [_, _, ..] => None,
+        }
+    }
+
     pub(crate) fn contains(&self, rule: usize) -> bool {
         self.words.get(rule / WORD).is_some_and(|word| word & (1 << (rule % WORD)) != 0)
     }

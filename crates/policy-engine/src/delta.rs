@@ -2,11 +2,13 @@
 
 use crate::ids::{ClassId, PodId};
 use crate::program::Program;
-use crate::traffic::{PairTraffic, TrafficCache};
+use crate::rows::Rows;
+use crate::traffic::PairTraffic;
 use net_types::AddressSet;
 use policy_model::Direction;
 use roaring::RoaringBitmap;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// The verdicts that a change changed. A pod that was removed is named by its old id.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,14 +62,14 @@ type GroupKey = Option<(ClassId, Option<String>)>;
 #[derive(Debug, Default)]
 struct Observed {
     pods: RoaringBitmap,
-    egress: Vec<(RoaringBitmap, PairTraffic)>,
-    ingress: Vec<(RoaringBitmap, PairTraffic)>,
+    egress: Vec<(RoaringBitmap, Rc<PairTraffic>)>,
+    ingress: Vec<(RoaringBitmap, Rc<PairTraffic>)>,
     outside: [Vec<(AddressSet, PairTraffic)>; 2],
 }
 
 impl Program {
     pub(crate) fn observe(&self, touched: RoaringBitmap) -> Observation {
-        let mut cache = TrafficCache::default();
+        let mut rows = Rows::new(self);
         let by_node = self.objects.pods().any(|(_, pod)| pod.host_network);
         let mut groups: BTreeMap<GroupKey, Observed> = BTreeMap::new();
         for pod in &touched {
@@ -76,7 +78,7 @@ impl Program {
         }
         for (key, observed) in &mut groups {
             if let (Some((class, _)), Some(first)) = (key, observed.pods.min().map(PodId)) {
-                self.observe_group(*class, first, observed, &mut cache);
+                self.observe_group(*class, first, observed, &mut rows);
             }
         }
         Observation { touched, groups }
@@ -93,20 +95,20 @@ impl Program {
         class: ClassId,
         first: PodId,
         observed: &mut Observed,
-        cache: &mut TrafficCache,
+        rows: &mut Rows<'_>,
     ) {
         let members = |class| self.classes.members(class).cloned().unwrap_or_default();
-        let row = self.row(class, None, cache).into_iter();
+        let row = rows.row(class, None).into_iter();
         observed.egress = row
             .map(|reached| {
                 (reached.pods.unwrap_or_else(|| members(reached.class)), reached.traffic)
             })
             .collect();
-        let column = self.column(first, cache).into_iter();
+        let column = rows.column(first).into_iter();
         observed.ingress =
             column.map(|reached| (members(reached.class), reached.traffic)).collect();
-        observed.outside =
-            Direction::BOTH.map(|direction| self.outside_traffic(first, direction, cache));
+        observed.outside = Direction::BOTH
+            .map(|direction| self.outside_traffic(first, direction, &mut rows.cache));
     }
 
     /// Observes the touched pods again, and keeps what differs.
@@ -156,8 +158,8 @@ fn ids(pods: &RoaringBitmap) -> Vec<PodId> {
 
 /// Peers whose traffic differs, grouped by what it was and is.
 fn differences(
-    old: &[(RoaringBitmap, PairTraffic)],
-    new: &[(RoaringBitmap, PairTraffic)],
+    old: &[(RoaringBitmap, Rc<PairTraffic>)],
+    new: &[(RoaringBitmap, Rc<PairTraffic>)],
 ) -> Vec<(RoaringBitmap, PairTraffic, PairTraffic)> {
     let mut by_pod: BTreeMap<u32, [Option<usize>; 2]> = BTreeMap::new();
     for (side, entries) in [old, new].into_iter().enumerate() {
@@ -171,8 +173,9 @@ fn differences(
     }
     let mut grouped: BTreeMap<(PairTraffic, PairTraffic), RoaringBitmap> = BTreeMap::new();
     for (pod, [before, after]) in by_pod {
-        let traffic = |entries: &[(RoaringBitmap, PairTraffic)], index: Option<usize>| {
-            index.and_then(|index| entries.get(index)).map(|(_, t)| t.clone()).unwrap_or_default()
+        let traffic = |entries: &[(RoaringBitmap, Rc<PairTraffic>)], index: Option<usize>| {
+            let entry = index.and_then(|index| entries.get(index));
+            entry.map(|(_, traffic)| PairTraffic::clone(traffic)).unwrap_or_default()
         };
         let (before, after) = (traffic(old, before), traffic(new, after));
         if before != after {

@@ -4,8 +4,10 @@
 //! cause that the decision names. Of an undefined side it is the walk of the first reading, and
 //! [`Fork`]s say what the other readings answer.
 
+mod answers;
 mod forks;
 
+pub use answers::{Answer, AskedPort, EndSet};
 pub use forks::{Assumed, Fork, Reading};
 
 use crate::ends::End;
@@ -98,18 +100,31 @@ pub enum TierOutcome {
 impl Program {
     /// Decides, and says how.
     pub fn explain(&self, question: &Question) -> Explanation {
-        let Question { from, to, protocol, port } = question;
-        self.explain_decision(question, self.decide(from, to, *protocol, *port))
+        let question = self.settled(question);
+        let Question { from, to, protocol, port } = &question;
+        let decision = self.decide(from, to, *protocol, *port);
+        self.explain_decision(&question, decision)
+    }
+
+    /// The question with pods in the place of their addresses.
+    pub(crate) fn settled(&self, question: &Question) -> Question {
+        let settle = |end: &End| match end {
+            End::Address(address) => self.end_at(*address).unwrap_or_else(|_| end.clone()),
+            End::Pod(_) | End::Name(_) => end.clone(),
+        };
+        let (from, to) = (settle(&question.from), settle(&question.to));
+        Question { from, to, ..question.clone() }
     }
 
     /// Says how a decision on the question was made; for decisions on the endpoints of a Service,
     /// which know more than the question.
     pub fn explain_decision(&self, question: &Question, decision: Decision) -> Explanation {
+        let question = self.settled(question);
         Explanation {
-            question: question.clone(),
             decision,
-            egress: self.walk(question, Direction::Egress, decision.egress),
-            ingress: self.walk(question, Direction::Ingress, decision.ingress),
+            egress: self.walk(&question, Direction::Egress, decision.egress),
+            ingress: self.walk(&question, Direction::Ingress, decision.ingress),
+            question,
         }
     }
 

@@ -15,6 +15,7 @@
 mod atoms;
 mod bits;
 mod change;
+mod class_index;
 mod classes;
 mod decide;
 mod delta;
@@ -22,12 +23,14 @@ mod ends;
 mod evaluate;
 mod explain;
 mod facts;
+mod fix;
 mod fork;
 mod ids;
 mod lookup;
 mod map;
 mod near_miss;
 mod objects;
+mod plain;
 mod policies;
 mod ports;
 mod profile;
@@ -45,8 +48,9 @@ pub use change::{Change, PodName};
 pub use delta::{Delta, OutsideChange, PairChange};
 pub use ends::{AmbiguousAddress, End};
 pub use explain::{
-    Assumed, Explanation, Fork, PolicyStep, Question, Reading, SideWalk, TierOutcome, TierStep,
+    Answer, AskedPort, Assumed, EndSet, Explanation, Fork, PolicyStep, Question, Reading, SideWalk, TierOutcome, TierStep,
 };
+pub use fix::{Fix, NoFix, Opening, PolicyChange, SharedLabels, Wanted};
 pub use ids::{ClassId, PodId, PolicyIx, ProfileId};
 pub use map::{ConnectionMap, Granularity, MapPeer, MapRow};
 pub use near_miss::{
@@ -54,6 +58,7 @@ pub use near_miss::{
 };
 pub use program::Program;
 pub use reach::PodGroup;
+pub use rows::Rows;
 pub use semantics::{Assumptions, Reason, Reasons, Semantics};
 pub use services::{Endpoint, ServiceDecision, ServiceProblem};
 pub use traffic::{PairTraffic, TrafficCache};

@@ -2,7 +2,7 @@
 
 use crate::ids::{ClassId, PodId};
 use crate::program::Program;
-use crate::rows::Reached;
+use crate::rows::{Reached, Rows};
 use crate::traffic::{PairTraffic, TrafficCache};
 use net_types::AddressSet;
 use policy_model::{Direction, WorkloadRef};
@@ -124,14 +124,13 @@ impl ConnectionMap<'_> {
     /// Visits every row, by source, then destination, with the outside last; `visit` returns false to
     /// stop. The order depends on nothing but names.
     pub fn visit(&self, mut visit: impl FnMut(MapRow<'_>) -> bool) {
-        let mut cache = TrafficCache::default();
-        let mut rows = RowCache::default();
+        let mut rows = RowCache::new(self.program);
         for source in 0..self.peers.len() {
-            if !self.visit_from(source, &mut cache, &mut rows, &mut visit) {
+            if !self.visit_from(source, &mut rows, &mut visit) {
                 return;
             }
         }
-        self.visit_from_outside(&mut cache, &mut visit);
+        self.visit_from_outside(&mut rows.rows.cache, &mut visit);
     }
 
     fn is_focused(&self, peer: usize) -> bool {
@@ -141,16 +140,15 @@ impl ConnectionMap<'_> {
     fn visit_from(
         &self,
         source: usize,
-        cache: &mut TrafficCache,
-        rows: &mut RowCache,
+        rows: &mut RowCache<'_>,
         visit: &mut impl FnMut(MapRow<'_>) -> bool,
     ) -> bool {
         let Some((from, pods)) = self.peers.get(source) else { return true };
         let focused = self.is_focused(source);
         let only = self.focus.as_ref().filter(|_| !focused).map(|focus| &focus.classes);
-        let mut reached: BTreeMap<usize, PairTraffic> = BTreeMap::new();
+        let mut reached: BTreeMap<usize, Rc<PairTraffic>> = BTreeMap::new();
         for class in self.classes_of(pods) {
-            let row = rows.row(self, class, only, cache);
+            let row = rows.row(self, class, only);
             self.expand(&row, &mut reached);
         }
         reached.remove(&source);
@@ -163,7 +161,7 @@ impl ConnectionMap<'_> {
                 return false;
             }
         }
-        !focused || self.visit_outside((from, pods), Direction::Egress, cache, visit)
+        !focused || self.visit_outside((from, pods), Direction::Egress, &mut rows.rows.cache, visit)
     }
 
     fn classes_of(&self, pods: &RoaringBitmap) -> Vec<ClassId> {
@@ -174,12 +172,12 @@ impl ConnectionMap<'_> {
         classes
     }
 
-    fn expand(&self, row: &[Reached], into: &mut BTreeMap<usize, PairTraffic>) {
-        let mut add = |peer: usize, traffic: &PairTraffic| match into.get_mut(&peer) {
+    fn expand(&self, row: &[Reached], into: &mut BTreeMap<usize, Rc<PairTraffic>>) {
+        let mut add = |peer: usize, traffic: &Rc<PairTraffic>| match into.get_mut(&peer) {
             Some(known) if known == traffic => {}
-            Some(known) => *known = known.union(traffic),
+            Some(known) => *known = Rc::new(known.union(traffic)),
             None => {
-                into.insert(peer, traffic.clone());
+                into.insert(peer, Rc::clone(traffic));
             }
         };
         for Reached { class, pods, traffic } in row {
@@ -261,29 +259,32 @@ fn overlay(
 }
 
 /// The last rows, for peers that share a class: in a cluster without policies all do.
-#[derive(Default)]
-struct RowCache {
-    rows: FxHashMap<ClassId, Rc<Vec<Reached>>>,
+struct RowCache<'p> {
+    rows: Rows<'p>,
+    known: FxHashMap<ClassId, Rc<Vec<Reached>>>,
 }
 
 const ROW_CACHE_LIMIT: usize = 64;
 
-impl RowCache {
+impl<'p> RowCache<'p> {
+    fn new(program: &'p Program) -> Self {
+        Self { rows: Rows::new(program), known: FxHashMap::default() }
+    }
+
     fn row(
         &mut self,
         map: &ConnectionMap<'_>,
         class: ClassId,
         only: Option<&RoaringBitmap>,
-        cache: &mut TrafficCache,
     ) -> Rc<Vec<Reached>> {
         let shared = map.peers_of_class.get(&class).is_some_and(|peers| peers.len() > 1);
-        let compute = |cache: &mut TrafficCache| Rc::new(map.program.row(class, only, cache));
         if !shared || only.is_some() {
-            return compute(cache);
+            return Rc::new(self.rows.row(class, only));
         }
-        if self.rows.len() >= ROW_CACHE_LIMIT {
-            self.rows.clear();
+        if self.known.len() >= ROW_CACHE_LIMIT {
+            self.known.clear();
         }
-        Rc::clone(self.rows.entry(class).or_insert_with(|| compute(cache)))
+        let rows = &mut self.rows;
+        Rc::clone(self.known.entry(class).or_insert_with(|| Rc::new(rows.row(class, only))))
     }
 }

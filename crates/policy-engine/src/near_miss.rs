@@ -17,7 +17,7 @@ use crate::ends::End;
 use crate::explain::Question;
 use crate::ids::PodId;
 use crate::program::Program;
-use crate::verdict::{Cause, RuleId, Side};
+use crate::verdict::{Cause, RuleId, Side, Verdict};
 use net_types::Protocol;
 use policy_model::{
     Action, Direction, NamespaceScope, Network, Peers, Pod, Policy, Rule, RuleRef, Tier,
@@ -118,14 +118,18 @@ struct Search<'q> {
 }
 
 impl Program {
-    /// The rules that nearly allow what `side` denies, nearest first.
+    /// The rules that nearly allow what `side` surely denies, nearest first.
     pub fn near_misses(
         &self,
         question: &Question,
         direction: Direction,
         side: &Side,
     ) -> Vec<NearMiss> {
-        let Some(search) = Search::new(self, question, direction, side) else { return Vec::new() };
+        if side.verdict != Verdict::Deny {
+            return Vec::new();
+        }
+        let question = self.settled(question);
+        let Some(search) = Search::new(self, &question, direction, side) else { return Vec::new() };
         let mut found: Vec<NearMiss> =
             self.policies().flat_map(|policy| search.of_policy(policy)).collect();
         found.sort();

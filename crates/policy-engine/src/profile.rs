@@ -41,6 +41,8 @@ pub(crate) struct Profile {
     any: RuleBits,
     /// Sorted by term; pods and nodes terms.
     by_term: Vec<(TermId, RuleBits)>,
+    /// `by_term` in words, where every set fits one.
+    words: Option<Vec<(TermId, u64)>>,
     networks: Networks,
     domains: Vec<(String, RuleBits)>,
     np_only: RuleBits,
@@ -100,6 +102,25 @@ impl Profile {
                 into.union_with(rules);
             }
         }
+    }
+
+    /// [`Self::any`] and [`Self::selecting`] in one word; `None` for a profile of more than 64 rules.
+    pub(crate) fn selecting_word(&self, terms: &[TermId]) -> Option<u64> {
+        let (words, any) = (self.words.as_deref()?, self.any.word()?);
+        let mut rules = any;
+        let mut mine = words.iter();
+        let mut next = mine.next();
+        for term in terms {
+            while let Some((other, word)) = next
+                && other <= term
+            {
+                if other == term {
+                    rules |= word;
+                }
+                next = mine.next();
+            }
+        }
+        Some(rules)
     }
 
     /// Drops rules that are not of the NetworkPolicy tier.
@@ -219,7 +240,10 @@ impl<'a> Builder<'a> {
                 domains.push((name.clone(), std::iter::once(index).collect()));
             }
         }
+        let by_term = merge(by_term);
+        let words = by_term.iter().map(|(term, rules)| Some((*term, rules.word()?))).collect();
         Profile {
+            words,
             ports: PortTable::new(self.compiled.iter().map(|rule| &rule.ports)),
             rules: self.slots,
             admin,
@@ -227,7 +251,7 @@ impl<'a> Builder<'a> {
             baseline,
             isolating: self.isolating,
             any,
-            by_term: merge(by_term),
+            by_term,
             networks: Networks::new(networks, pod_networks),
             domains,
             np_only: (first..last).collect(),

@@ -1,12 +1,12 @@
 //! The compiled program: objects, interned terms, policies, profiles and classes, kept together.
 
 use crate::atoms::Atoms;
+use crate::class_index::ClassIndex;
 use crate::classes::{AddressKey, ClassKey, Classes, HostKey};
 use crate::ids::{ClassId, Interner, PodId, PolicyIx, ProfileId, TermId};
 use crate::objects::Objects;
 use crate::policies::CompiledPolicy;
 use crate::profile::Profile;
-use crate::rows::ClassIndex;
 use crate::semantics::Assumptions;
 use crate::terms::{Term, Terms, addresses};
 use net_types::{AddressSet, Family};

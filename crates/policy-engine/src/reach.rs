@@ -2,8 +2,10 @@
 
 use crate::ids::{ClassId, PodId};
 use crate::program::Program;
-use crate::traffic::{PairTraffic, TrafficCache};
+use crate::rows::Rows;
+use crate::traffic::PairTraffic;
 use roaring::RoaringBitmap;
+use std::rc::Rc;
 
 /// Pods of one program in one state, and their classes.
 #[derive(Clone, Debug, Default)]
@@ -45,21 +47,27 @@ impl Program {
         group.classes.iter().map(members).collect()
     }
 
+    /// Answers about all pairs, which get cheaper the more are asked of the same value.
+    pub fn rows(&self) -> Rows<'_> {
+        Rows::new(self)
+    }
+}
+
+impl Rows<'_> {
     /// The pods of a group that the pods of a class may reach, together where the traffic is the same:
     /// what is not listed is denied on every port of TCP, UDP and SCTP.
     ///
     /// A pod that is in the class and in the group is listed too; whether traffic to itself is meant is
     /// for the caller to decide.
     pub fn reached_from(
-        &self,
+        &mut self,
         source: ClassId,
         group: &PodGroup,
-        cache: &mut TrafficCache,
-    ) -> Vec<(Vec<PodId>, PairTraffic)> {
-        let row = self.row(source, Some(&group.classes), cache);
+    ) -> Vec<(Vec<PodId>, Rc<PairTraffic>)> {
+        let row = self.row(source, Some(&group.classes));
         let in_group = row.into_iter().map(|reached| {
-            let members = reached.pods.or_else(|| self.classes.members(reached.class).cloned());
-            let pods = members.unwrap_or_default() & &group.pods;
+            let all = || self.program.classes.members(reached.class).cloned();
+            let pods = reached.pods.or_else(all).unwrap_or_default() & &group.pods;
             (pods.into_iter().map(PodId).collect::<Vec<_>>(), reached.traffic)
         });
         in_group.filter(|(pods, _)| !pods.is_empty()).collect()
