@@ -13,6 +13,7 @@ use crate::verdict::{Cause, Decision, RuleId, Side, Verdict};
 use net_types::Protocol;
 use policy_model::Direction;
 use smallvec::{SmallVec, smallvec};
+use std::collections::BTreeMap;
 
 /// What both sides of a question share: host-network pods and families are read in one way.
 #[derive(Clone, Debug)]
@@ -215,17 +216,17 @@ impl Program {
         };
         let ends = Oriented { direction, source: &source, destination: &destination };
         let readings = self.shared_readings(&source, &destination);
-        let mut matching: Vec<RuleId> = Vec::new();
+        // By place in the profile: another reading may add a rule that comes before those found.
+        let mut matching: BTreeMap<usize, RuleId> = BTreeMap::new();
         self.fork_side(ends, &readings, |side, rules| {
             let bits = rules.possible.intersection(&side.rules_at(protocol, port));
-            for rule in bits.iter().filter_map(|rule| RuleId::of(side.profile, direction, rule)) {
-                if !matching.contains(&rule) {
-                    matching.push(rule);
-                }
-            }
+            let found = bits
+                .iter()
+                .filter_map(|rule| RuleId::of(side.profile, direction, rule).map(|id| (rule, id)));
+            matching.extend(found);
             Span::<bool>::everything()
         });
-        matching
+        matching.into_values().collect()
     }
 }
 

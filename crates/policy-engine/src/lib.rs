@@ -48,7 +48,8 @@ pub use change::{Change, PodName};
 pub use delta::{Delta, OutsideChange, PairChange};
 pub use ends::{AmbiguousAddress, End};
 pub use explain::{
-    Answer, AskedPort, Assumed, EndSet, Explanation, Fork, PolicyStep, Question, Reading, SideWalk, TierOutcome, TierStep,
+    Answer, AskedPort, Assumed, EndSet, Explanation, Fork, PolicyStep, Question, Reading, SideWalk,
+    TierOutcome, TierStep,
 };
 pub use fix::{Fix, NoFix, Opening, PolicyChange, SharedLabels, Wanted};
 pub use ids::{ClassId, PodId, PolicyIx, ProfileId};

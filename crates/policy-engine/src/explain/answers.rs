@@ -31,7 +31,10 @@ pub enum AskedPort {
     All,
     One(Protocol, u16),
     /// Wherever the destination serves it.
-    Named { protocol: Option<Protocol>, name: String },
+    Named {
+        protocol: Option<Protocol>,
+        name: String,
+    },
 }
 
 /// One way to a verdict, and for whom it holds.
@@ -68,8 +71,8 @@ impl Group {
 impl Program {
     /// All distinct answers: denied ones first, then what is undefined; those of most pairs first.
     pub fn answers(&self, from: &EndSet, to: &EndSet, port: &AskedPort) -> Vec<Answer> {
-        let sources = self.group(from, to, Direction::Ingress);
-        let destinations = self.group(to, from, Direction::Egress);
+        let sources = self.end_groups(from, to, Direction::Ingress);
+        let destinations = self.end_groups(to, from, Direction::Egress);
         let mut answers = Vec::new();
         for source in &sources {
             for destination in &destinations {
@@ -96,7 +99,7 @@ impl Program {
         let pods = self.service_pods(service);
         let to = EndSet { pods, ..EndSet::default() };
         let mut answers = Vec::new();
-        for source in self.group(from, &to, Direction::Ingress) {
+        for source in self.end_groups(from, &to, Direction::Ingress) {
             let Some(end) = source.end() else { continue };
             let n_sources = match &source {
                 Group::Pods(pods) => pods.len() as u64,
@@ -129,13 +132,18 @@ impl Program {
         answers: &mut Vec<Answer>,
     ) {
         let Some(((from, to), n_pairs)) = pair(source, destination) else { return };
+        let mut of_pair: Vec<Answer> = Vec::new();
         for (protocol, range) in self.packets(&from, &to, port) {
             let port = range.first();
             let question = Question { from: from.clone(), to: to.clone(), protocol, port };
             let decision = self.decide(&from, &to, protocol, port);
             let traffic = Traffic::of(protocol, range);
             let addresses = outside_of([source, destination]);
-            add(answers, Answer { question, decision, n_pairs, traffic, addresses });
+            let answer = Answer { question, decision, n_pairs: 0, traffic, addresses };
+            add(&mut of_pair, answer);
+        }
+        for answer in of_pair {
+            add(answers, Answer { n_pairs, ..answer });
         }
     }
 
@@ -179,7 +187,12 @@ impl Program {
         rules
     }
 
-    fn intervals(&self, protocol: Protocol, to: &End, rules: &[&Rule]) -> Vec<(Protocol, PortRange)> {
+    fn intervals(
+        &self,
+        protocol: Protocol,
+        to: &End,
+        rules: &[&Rule],
+    ) -> Vec<(Protocol, PortRange)> {
         let mut starts = BTreeSet::from([1]);
         let mut cut = |range: PortRange| {
             starts.insert(range.first());
@@ -197,7 +210,9 @@ impl Program {
                     PortMatch::Numbers { .. } => {}
                     PortMatch::Named { name, .. } => served
                         .iter()
-                        .filter(|port| port.protocol == protocol && port.name.as_ref() == Some(name))
+                        .filter(|port| {
+                            port.protocol == protocol && port.name.as_ref() == Some(name)
+                        })
                         .filter_map(|port| PortRange::single(port.port))
                         .for_each(&mut cut),
                 }
@@ -205,12 +220,13 @@ impl Program {
         }
         let starts: Vec<u16> = starts.into_iter().collect();
         let ends = starts.iter().skip(1).map(|next| next - 1).chain([u16::MAX]);
-        let ranges = starts.iter().zip(ends).filter_map(|(first, last)| PortRange::new(*first, last));
+        let ranges =
+            starts.iter().zip(ends).filter_map(|(first, last)| PortRange::new(*first, last));
         ranges.map(|range| (protocol, range)).collect()
     }
 
     /// `direction` is that of the other end's policies, which look at these ends as peers.
-    fn group(&self, ends: &EndSet, other: &EndSet, direction: Direction) -> Vec<Group> {
+    fn end_groups(&self, ends: &EndSet, other: &EndSet, direction: Direction) -> Vec<Group> {
         let by_node = self.pods().any(|(_, pod)| pod.host_network);
         let mut pods: BTreeMap<(Option<ClassId>, Option<&str>), Vec<PodId>> = BTreeMap::new();
         for id in &ends.pods {
@@ -252,9 +268,8 @@ impl Program {
         let v4 = AddressSet::from_iter([net_types::AddressRange::ALL_V4]);
         let mut pieces = vec![set.intersection(&v4), set.difference(&v4)];
         for network in networks {
-            let cut = |piece: &AddressSet| {
-                [piece.intersection(&network), piece.difference(&network)]
-            };
+            let cut =
+                |piece: &AddressSet| [piece.intersection(&network), piece.difference(&network)];
             pieces = pieces.iter().flat_map(cut).filter(|piece| !piece.is_empty()).collect();
         }
         pieces.retain(|piece| !piece.is_empty());
@@ -294,11 +309,7 @@ fn outside_of<'g>(groups: impl IntoIterator<Item = &'g Group>) -> AddressSet {
 fn add(answers: &mut Vec<Answer>, new: Answer) {
     match answers.iter_mut().find(|known| known.decision == new.decision) {
         Some(known) => {
-            let same_pair = known.question.from == new.question.from
-                && known.question.to == new.question.to;
-            if !same_pair {
-                known.n_pairs += new.n_pairs;
-            }
+            known.n_pairs += new.n_pairs;
             known.traffic = known.traffic.union(&new.traffic);
             known.addresses = known.addresses.union(&new.addresses);
         }
