@@ -4,13 +4,17 @@
 //! for a million rows as for ten. Pictures (`dot`, `svg`, `html`) hold all rows; [`MOST_PICTURED`] says
 //! how many peers make sense in one.
 
-mod addresses;
+pub(crate) mod addresses;
+mod collected;
 pub mod csv;
+pub mod dot;
 mod grouped;
+pub mod html;
 pub mod json;
 pub mod markdown;
 mod peers;
-mod summary;
+pub(crate) mod summary;
+pub mod svg;
 pub mod table;
 
 use finding_model::SourceFiles;
@@ -62,6 +66,27 @@ impl<'a> MapReport<'a> {
     /// Peers inside the cluster.
     pub fn n_peers(&self) -> usize {
         self.peers.len()
+    }
+
+    /// Peers inside the cluster that a picture shows: all, or with a focus those that have a row.
+    pub fn n_shown_peers(&self) -> usize {
+        if self.focus.is_none() {
+            return self.n_peers();
+        }
+        let mut shown = vec![false; self.n_peers()];
+        self.map.visit(|row| {
+            if self.is_in_focus(row.from) || self.is_in_focus(row.to) {
+                for end in
+                    [row.from, row.to].map(|peer| self.peers.index(peer)).into_iter().flatten()
+                {
+                    if let Some(slot) = shown.get_mut(end) {
+                        *slot = true;
+                    }
+                }
+            }
+            true
+        });
+        shown.into_iter().filter(|shown| *shown).count()
     }
 
     /// Calls `write` for each row until it fails.

@@ -7,7 +7,7 @@ use crate::{Console, ExpectedError, Outcome, Peer, PeerIndex};
 use net_types::AddressSet;
 use policy_engine::{Granularity, PodId, Program};
 use policy_model::Snapshot;
-use report_formats::map::{MapReport, csv, json, markdown, table};
+use report_formats::map::{MapReport, csv, dot, html, json, markdown, svg, table};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -59,6 +59,12 @@ enum MapFormat {
     Csv,
     /// For a comment on a pull request: Markdown
     Md,
+    /// For Graphviz
+    Dot,
+    /// A picture: a matrix of all peers
+    Svg,
+    /// A page to explore in a browser, without a network
+    Html,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -120,8 +126,33 @@ fn write(
         MapFormat::Json => json::write(out, report)?,
         MapFormat::Csv => csv::write(out, report)?,
         MapFormat::Md => markdown::write(out, report)?,
+        MapFormat::Dot => dot::write(out, report)?,
+        MapFormat::Svg => {
+            require_at_most(svg::MOST_IN_SVG, "an svg", report)?;
+            svg::write(out, report)?;
+        }
+        MapFormat::Html => {
+            require_at_most(html::MOST_IN_HTML, "an html page", report)?;
+            html::write(out, report)?;
+        }
     }
     Ok(())
+}
+
+/// A picture of more peers would not be readable, so it is not drawn.
+fn require_at_most(
+    most: usize,
+    what: &str,
+    report: &MapReport<'_>,
+) -> Result<(), ExpectedError> {
+    let n_peers = report.n_shown_peers();
+    if n_peers <= most {
+        return Ok(());
+    }
+    Err(ExpectedError::Usage(format!(
+        "{what} shows at most {most} peers and this map has {n_peers}: narrow it with --focus, widen its \
+         lines with --by namespace, or choose another format"
+    )))
 }
 
 /// Services stand for their pods, and nodes for none: they are no ends of a map.

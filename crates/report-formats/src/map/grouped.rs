@@ -4,6 +4,7 @@
 //! all of it), and sources of one namespace with the same entries are one block. Nothing is lost: the
 //! lines say exactly what the rows say. Only one namespace of sources is held at a time.
 
+use super::summary::shown;
 use super::{MapReport, addresses};
 use crate::visible;
 use policy_engine::{MapPeer, MapRow, PairTraffic};
@@ -138,9 +139,14 @@ impl<'r, F: FnMut(Line) -> io::Result<()>> Grouping<'r, F> {
         if let Some(id) = self.traffic_ids.get(traffic) {
             return *id;
         }
-        self.traffic.push(traffic.clone());
-        self.traffic_ids.insert(traffic.clone(), self.traffic.len() - 1);
-        self.traffic.len() - 1
+        let shown = shown(traffic);
+        let known = self.traffic.iter().position(|other| *other == shown);
+        let id = known.unwrap_or_else(|| {
+            self.traffic.push(shown);
+            self.traffic.len() - 1
+        });
+        self.traffic_ids.insert(traffic.clone(), id);
+        id
     }
 
     /// Rows of `source` follow.

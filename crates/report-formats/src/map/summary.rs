@@ -2,7 +2,8 @@
 
 use super::{MapReport, addresses};
 use crate::counted;
-use policy_engine::{Granularity, PairTraffic, PodId, Reason, Reasons};
+use net_types::Traffic;
+use policy_engine::{Assumptions, Granularity, PairTraffic, PodId, Reason, Reasons};
 use policy_model::Direction;
 
 /// Numbers of rows, counted while they are written.
@@ -21,6 +22,16 @@ pub(crate) fn reasons(traffic: &PairTraffic) -> Reasons {
     }
     let of_ports = traffic.reasons.iter().filter(|reason| *reason != Reason::OtherProtocol);
     of_ports.fold(Reasons::NONE, Reasons::with)
+}
+
+/// What a map shows of it: nothing of protocols without ports.
+pub(crate) fn shown(traffic: &PairTraffic) -> PairTraffic {
+    let with_ports = |traffic: &Traffic| Traffic { other: false, ..traffic.clone() };
+    PairTraffic {
+        allowed: with_ports(&traffic.allowed),
+        undefined: with_ports(&traffic.undefined),
+        reasons: reasons(traffic),
+    }
 }
 
 /// `host-network, pod-address`.
@@ -44,17 +55,21 @@ impl RowCounts {
     }
 }
 
+/// `profile upstream; pods without an address are taken to be in 10.0.0.0/8, …`.
+pub(crate) fn assumed(assumptions: &Assumptions) -> String {
+    let networks = addresses::networks(&assumptions.pod_networks);
+    let networks: Vec<String> = networks.iter().map(ToString::to_string).collect();
+    format!(
+        "profile {}; pods without an address are taken to be in {}",
+        assumptions.semantics,
+        networks.join(", ")
+    )
+}
+
 impl MapReport<'_> {
     /// `profile upstream; pods without an address are taken to be in 10.0.0.0/8, …`.
     pub(crate) fn assumed(&self) -> String {
-        let assumptions = self.program.assumptions();
-        let networks = addresses::networks(&assumptions.pod_networks);
-        let networks: Vec<String> = networks.iter().map(ToString::to_string).collect();
-        format!(
-            "profile {}; pods without an address are taken to be in {}",
-            assumptions.semantics,
-            networks.join(", ")
-        )
+        assumed(self.program.assumptions())
     }
 
     /// `left out because of errors: NetworkPolicy shop/web; …`, if anything was.
