@@ -1,0 +1,8 @@
+//! Tests of tests: a small shop, what is claimed of it, and what the claims come to.
+
+mod checks {
+    mod assertions;
+    mod cases;
+    mod coverage;
+    pub(crate) mod fixture;
+}
