@@ -24,5 +24,8 @@ mod reader;
 mod test_file;
 
 pub use document::Limits;
-pub use import::{Imported, Options, import, import_text, import_texts};
+pub use import::{
+    Imported, ObjectName, ObjectNameError, Options, WhatIf, import, import_text, import_texts, import_what_if,
+};
 pub use reader::{ImportError, Input, SourceText, read_texts};
+pub use test_file::read_tests;
