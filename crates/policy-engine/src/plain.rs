@@ -27,8 +27,8 @@ struct PlainClass<'p> {
     v4: Option<Address>,
     v6: Option<Address>,
     served: usize,
-    egress: Option<PlainProfile<'p>>,
-    ingress: Option<PlainProfile<'p>>,
+    egress: PlainSide<'p>,
+    ingress: PlainSide<'p>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -37,10 +37,25 @@ enum Address {
     Unknown,
 }
 
+/// A profile whose rule sets fit one word, with what every pair reads beside it.
 #[derive(Clone, Copy, Debug)]
 struct PlainProfile<'p> {
     id: ProfileId,
     profile: &'p Profile,
+    /// Rules for any peer.
+    any: u64,
+    /// Sorted by term.
+    words: &'p [(TermId, u64)],
+    has_networks: bool,
+    has_names: bool,
+}
+
+/// No profile at all allows everything; one that is too big for a word is asked the general way.
+#[derive(Clone, Copy, Debug)]
+enum PlainSide<'p> {
+    Open,
+    Rules(PlainProfile<'p>),
+    TooBig,
 }
 
 /// What a side allows. Only protocols without ports may be open to readings.
@@ -63,14 +78,16 @@ pub(crate) struct PlainClasses<'p> {
     memory: Memory,
 }
 
+/// By the destination's named ports and the matching rules; `None` where the answer is not settled.
+type KnownSides = FxHashMap<(usize, u64), Option<SetIx>>;
+
 /// Answers of sides and of pairs of sides, each computed once.
 #[derive(Debug, Default)]
 struct Memory {
     sets: Vec<SideTraffic>,
     ids: FxHashMap<SideTraffic, SetIx>,
-    /// By profile, the destination's named ports, and the matching rules.
-    /// `None` where the answer is not settled.
-    sides: FxHashMap<(ProfileId, usize, u64), Option<SetIx>>,
+    /// By profile: few sets of its rules ever match a peer together.
+    sides: Vec<KnownSides>,
     pairs: FxHashMap<(SetIx, SetIx), Rc<PairTraffic>>,
 }
 
@@ -97,30 +114,42 @@ impl<'p> PlainClasses<'p> {
                 (None, Some(v6)) => (Place(v6.0, Family::V6), Place(v6.1, Family::V6)),
                 (Some(_), Some(_)) | (None, None) => return None,
             };
-        let egress = match source.egress {
-            Some(mine) => {
-                let rules = self.rules(mine.profile, destination.terms, of_destination)?;
-                self.memory.side(self.program, mine, destination.served, rules)?
+        let sides = [
+            (source.egress, destination.terms, of_destination),
+            (destination.ingress, source.terms, of_source),
+        ];
+        let [egress, ingress] = sides.map(|(side, terms, place)| match side {
+            PlainSide::Open => Some(self.memory.everything()),
+            PlainSide::TooBig => None,
+            PlainSide::Rules(mine) => {
+                let rules = mine.matching(terms, place, self.networks_apply)?;
+                self.memory.side(self.program, mine, destination.served, rules)
             }
-            None => self.memory.everything(),
-        };
-        let ingress = match destination.ingress {
-            Some(mine) => {
-                let rules = self.rules(mine.profile, source.terms, of_source)?;
-                self.memory.side(self.program, mine, destination.served, rules)?
-            }
-            None => self.memory.everything(),
-        };
-        Some(self.memory.pair(egress, ingress))
+        });
+        Some(self.memory.pair(egress?, ingress?))
     }
+}
 
-    /// The rules of a profile that match the peer.
-    fn rules(&self, profile: &Profile, terms: &[TermId], place: Place) -> Option<u64> {
-        let mut rules = profile.selecting_word(terms)?;
-        if self.networks_apply && profile.looks_at_addresses() {
+impl PlainProfile<'_> {
+    /// The rules that match the peer; `None` where its unknown address makes a difference.
+    fn matching(&self, terms: &[TermId], place: Place, networks_apply: bool) -> Option<u64> {
+        let mut rules = self.any;
+        let mut mine = self.words.iter();
+        let mut next = mine.next();
+        for term in terms {
+            while let Some((other, word)) = next
+                && other <= term
+            {
+                if other == term {
+                    rules |= word;
+                }
+                next = mine.next();
+            }
+        }
+        if self.has_networks && networks_apply {
             let inside = match place {
-                Place(Address::Known(address), _) => profile.containing(address)?,
-                Place(Address::Unknown, family) => match profile.containing_unknown(family) {
+                Place(Address::Known(address), _) => self.profile.containing(address)?,
+                Place(Address::Unknown, family) => match self.profile.containing_unknown(family) {
                     [only] => only,
                     [] | [_, _, ..] => return None,
                 },
@@ -151,9 +180,9 @@ fn plain_class<'p>(
         AddressKey::Unknown => (unknown(Family::V4), unknown(Family::V6)),
         AddressKey::Host(_) => return None,
     };
-    let profile = |direction| {
-        let (id, profile) = program.profile_of(key.policies, direction)?;
-        (!profile.is_open()).then_some(PlainProfile { id, profile: profile.as_ref() })
+    let profile = |direction| match program.profile_of(key.policies, direction) {
+        Some((id, profile)) if !profile.is_open() => plain_profile(id, profile),
+        Some(_) | None => PlainSide::Open,
     };
     Some(PlainClass {
         terms: &key.terms,
@@ -163,6 +192,20 @@ fn plain_class<'p>(
         egress: profile(Direction::Egress),
         ingress: profile(Direction::Ingress),
     })
+}
+
+fn plain_profile(id: ProfileId, profile: &Profile) -> PlainSide<'_> {
+    match (profile.words(), profile.any().word()) {
+        (Some(words), Some(any)) => PlainSide::Rules(PlainProfile {
+            id,
+            profile,
+            any,
+            words,
+            has_networks: profile.looks_at_addresses(),
+            has_names: profile.ports.has_names(),
+        }),
+        (None, _) | (_, None) => PlainSide::TooBig,
+    }
 }
 
 impl Memory {
@@ -191,14 +234,19 @@ impl Memory {
         served: usize,
         rules: u64,
     ) -> Option<SetIx> {
-        let named = if mine.profile.ports.has_names() { served } else { 0 };
-        let key = (mine.id, named, rules);
-        if let Some(known) = self.sides.get(&key) {
-            return *known;
+        let named = if mine.has_names { served } else { 0 };
+        let known = self.sides.get(mine.id.index());
+        if let Some(id) = known.and_then(|sides| sides.get(&(named, rules))) {
+            return *id;
         }
         let served = program.classes.served(named);
         let id = side_traffic(program, mine.profile, served, rules).map(|set| self.intern(set));
-        self.sides.insert(key, id);
+        if self.sides.len() <= mine.id.index() {
+            self.sides.resize_with(mine.id.index() + 1, KnownSides::default);
+        }
+        if let Some(sides) = self.sides.get_mut(mine.id.index()) {
+            sides.insert((named, rules), id);
+        }
         id
     }
 

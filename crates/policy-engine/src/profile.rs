@@ -104,23 +104,9 @@ impl Profile {
         }
     }
 
-    /// [`Self::any`] and [`Self::selecting`] in one word; `None` for a profile of more than 64 rules.
-    pub(crate) fn selecting_word(&self, terms: &[TermId]) -> Option<u64> {
-        let (words, any) = (self.words.as_deref()?, self.any.word()?);
-        let mut rules = any;
-        let mut mine = words.iter();
-        let mut next = mine.next();
-        for term in terms {
-            while let Some((other, word)) = next
-                && other <= term
-            {
-                if other == term {
-                    rules |= word;
-                }
-                next = mine.next();
-            }
-        }
-        Some(rules)
+    /// The rules by term, sorted, where every set of rules fits one word.
+    pub(crate) fn words(&self) -> Option<&[(TermId, u64)]> {
+        self.words.as_deref()
     }
 
     /// Drops rules that are not of the NetworkPolicy tier.
