@@ -38,8 +38,9 @@ function stripesOf(context, colours) {
   return context.createPattern(tile, "repeat");
 }
 
-function font(context, cell) {
-  return `${clamp(Math.round(cell * 0.62), 9, 13)}px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif`;
+/** Of names beside cells of a size. */
+function font(cell) {
+  return `${clamp(Math.round(cell * 0.75), 9, 13)}px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif`;
 }
 
 function fill(context, colour, x, y, width, height) {

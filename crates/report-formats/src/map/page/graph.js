@@ -4,7 +4,12 @@ const SVG = "http://www.w3.org/2000/svg";
 /** Up to this many peers, all namespaces start open. */
 const OPEN_AT_START = 130;
 /** Around the circle, in pixels. */
-const SPACE = { peer: 17, closed: 26, gap: 14, label: 190 };
+const SPACE = { peer: 18, closed: 26, gap: 16, radius: 190 };
+/** Names on the circle are cut after this many letters. */
+const LETTERS = 26;
+const LETTER_WIDTH = 6.6;
+/** With more lines, only names and namespaces can be pointed at. */
+const MOST_TARGETS = 2000;
 
 class Graph {
   constructor(root, model, choose) {
@@ -60,13 +65,19 @@ class Graph {
     this.resize();
   }
 
+  /** As large as fits, times what a person chose. */
   resize() {
     if (!this.svg || this.scroll.clientWidth === 0) return;
-    const room = Math.min(this.scroll.clientWidth, this.scroll.clientHeight) - 8;
-    const size = Math.max(room * this.scale, 320);
-    this.svg.setAttribute("width", size);
-    this.svg.setAttribute("height", size);
-    this.svg.style.marginLeft = `${Math.max(0, (this.scroll.clientWidth - size) / 2)}px`;
+    const { x, y, width, height } = this.svg.getBBox();
+    const edge = 12;
+    const box = { width: width + 2 * edge, height: height + 2 * edge };
+    this.svg.setAttribute("viewBox", `${x - edge} ${y - edge} ${box.width} ${box.height}`);
+    const room = { width: this.scroll.clientWidth, height: this.scroll.clientHeight - 6 };
+    const fit = Math.min(room.width / box.width, room.height / box.height, 1.3) * this.scale;
+    this.svg.setAttribute("width", box.width * fit);
+    this.svg.setAttribute("height", box.height * fit);
+    this.svg.style.marginLeft = `${Math.max(0, (room.width - box.width * fit) / 2)}px`;
+    this.svg.style.marginTop = `${Math.max(0, (room.height - box.height * fit) / 2)}px`;
   }
 
   /** Points around the circle: open peers, and closed namespaces. */
@@ -84,11 +95,13 @@ class Graph {
         nodes.push({ group, members, at: along + space / 2, isClosed: !this.open.has(group) });
         along += space;
       }
-      arcs.push({ group, name, begin, end: along, count: ends.length });
+      const letters = Math.max(...ends.map((end) => Math.min(end.name.length, LETTERS)));
+      const width = this.open.has(group) ? letters * LETTER_WIDTH + 14 : 10;
+      arcs.push({ group, name, begin, end: along, count: ends.length, width });
     }
     const turn = (2 * Math.PI) / along;
-    this.radius = Math.max(150, along / (2 * Math.PI));
-    nodes.forEach((node) => { node.angle = node.at * turn - Math.PI / 2; });
+    this.radius = Math.max(SPACE.radius, along / (2 * Math.PI));
+    nodes.forEach((node, place) => { node.place = place; node.angle = node.at * turn - Math.PI / 2; });
     arcs.forEach((arc) => { arc.angles = [arc.begin * turn - Math.PI / 2, arc.end * turn - Math.PI / 2]; });
     return { nodes, arcs };
   }
@@ -100,7 +113,7 @@ class Graph {
     for (const row of this.rows) {
       const [from, to] = [nodeOf.get(row.from.index), nodeOf.get(row.to.index)];
       if (from === to) continue;
-      const key = `${nodes.indexOf(from)}>${nodes.indexOf(to)}`;
+      const key = `${from.place}>${to.place}`;
       if (!edges.has(key)) edges.set(key, { from, to, rows: [] });
       edges.get(key).rows.push(row);
     }
@@ -110,17 +123,15 @@ class Graph {
   draw() {
     if (!this.axis || this.axis.ends.length === 0) return;
     const { nodes, arcs } = this.layout();
-    const hasOpen = nodes.some((node) => !node.isClosed);
-    this.reach = this.radius + (hasOpen ? SPACE.label : 24);
-    const size = this.reach + 150;
-    this.svg = shape("svg", { viewBox: `${-size} ${-size} ${2 * size} ${2 * size}`, role: "img", "aria-label": "Graph of connections" });
+    this.svg = shape("svg", { role: "img", "aria-label": "Graph of connections" });
     const edges = this.edges(nodes);
+    this.most = Math.max(1, ...edges.map((edge) => edge.rows.length));
+    this.hasTargets = edges.length <= MOST_TARGETS;
+    this.svg.style.setProperty("--edge-opacity", clamp(6 / Math.sqrt(edges.length), 0.12, 0.6));
     this.lines = edges.map((edge) => this.drawEdge(edge));
-    this.svg.append(...arcs.map((arc) => this.drawArc(arc)), ...nodes.filter((node) => !node.isClosed).map((node) => this.drawNode(node)));
-    for (const node of nodes.filter((node) => node.isClosed)) {
-      const size = 4 + Math.sqrt(node.members.length) * 1.6;
-      this.svg.append(shape("circle", { ...point(node.angle, this.radius, "c"), r: Math.min(size, 12), fill: "var(--strong-line)" }));
-    }
+    this.svg.append(
+      ...arcs.map((arc) => this.drawArc(arc)),
+      ...nodes.filter((node) => !node.isClosed).map((node) => this.drawNode(node)));
     this.scroll.replaceChildren(this.svg);
     this.resize();
     this.mark(this.chosen);
@@ -135,15 +146,17 @@ class Graph {
     const isUndefined = rows.every((row) => row.traffic.allowed === null);
     const drawn = shape("path", {
       class: `edge${isUndefined ? " undefined" : ""}`, d: path,
-      "stroke-width": Math.min(1 + Math.log2(rows.length) * 0.6, 5),
+      "stroke-width": 1.2 + (3 * (rows.length - 1)) / this.most,
     });
+    this.svg.append(drawn);
+    if (!this.hasTargets) return { ...edge, drawn };
     const hit = shape("path", { class: "hit", d: path });
     const title = rows.length === 1
       ? `${rowText(rows[0])}: ${textOf(rows[0].traffic)}`
       : `${this.nameOf(from)} → ${this.nameOf(to)}: ${counted(rows.length, "connection")}`;
     hit.append(shapeText("title", {}, title));
     hit.addEventListener("click", () => this.choose(rows.length === 1 ? { row: rows[0] } : { rows, title }));
-    this.svg.append(drawn, hit);
+    this.svg.append(hit);
     return { ...edge, drawn };
   }
 
@@ -157,7 +170,7 @@ class Graph {
     node.drawn = group;
     group.append(
       shape("circle", { ...point(node.angle, this.radius, "c"), r: 4 }),
-      radialText(short(end.name, 26), node.angle, this.radius + 9),
+      radialText(short(end.name, LETTERS), node.angle, this.radius + 9),
       shapeText("title", {}, `${end.label} (${end.kind})`),
     );
     activate(group, () => this.choose({ end }));
@@ -168,16 +181,19 @@ class Graph {
     return group;
   }
 
-  drawArc({ group, name, angles: [begin, end], count }) {
+  drawArc({ group, name, angles: [begin, end], count, width }) {
     const isOpen = this.open.has(group);
     const [start, stop] = [point(begin, this.radius - 1), point(end, this.radius - 1)];
     const isLarge = end - begin > Math.PI ? 1 : 0;
     const label = isOpen ? name : `${name} (${count})`;
     const drawn = shape("g", { class: "group", tabindex: 0, role: "button", "aria-expanded": isOpen, "aria-label": `${label}: open or close` });
-    if (isOpen) {
+    const middle = (begin + end) / 2;
+    if (!isOpen) {
+      drawn.append(shape("circle", { ...point(middle, this.radius, "c"), r: Math.min(4 + Math.sqrt(count) * 1.4, 11) }));
+    } else {
       drawn.append(shape("path", { d: `M${start.x} ${start.y}A${this.radius - 1} ${this.radius - 1} 0 ${isLarge} 1 ${stop.x} ${stop.y}` }));
     }
-    drawn.append(radialText(short(label, 24), (begin + end) / 2, isOpen ? this.reach : this.radius + 18),
+    drawn.append(radialText(short(label, LETTERS), middle, this.radius + width + 10),
       shapeText("title", {}, `${name}: ${counted(count, "peer")}`));
     activate(drawn, () => this.toggle(group));
     drawn.addEventListener("mouseenter", () => this.highlightGroup(group));
@@ -213,10 +229,11 @@ class Graph {
     const has = (node, end) => node.members.includes(end);
     if (choice?.end) {
       this.light((edge) => has(edge.from, choice.end), (edge) => has(edge.to, choice.end));
-    } else if (row) {
+    } else if (row && rowBetween(this.model, row.from, row.to)) {
       this.light((edge) => has(edge.from, row.from) && has(edge.to, row.to), () => false);
     } else {
       this.svg.classList.remove("focused");
+      this.svg.querySelectorAll(".leaves, .arrives").forEach((drawn) => drawn.classList.remove("leaves", "arrives"));
     }
   }
 }

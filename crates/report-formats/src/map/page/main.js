@@ -33,8 +33,8 @@ function start() {
     const rows = rowsOf(model, asked);
     const isAll = isEmptyQuery(asked) && model.head.focus === null;
     byId("count").textContent = rows.length === model.rows.length
-      ? counted(rows.length, "line")
-      : `${rows.length.toLocaleString("en")} of ${counted(model.rows.length, "line")}`;
+      ? counted(rows.length, "row")
+      : `${rows.length.toLocaleString("en")} of ${counted(model.rows.length, "row")}`;
     views[state.view].show(rows, isAll);
     views[state.view].mark(state.choice);
   };

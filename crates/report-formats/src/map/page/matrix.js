@@ -3,14 +3,15 @@
 const CELL = { least: 4, most: 48, comfortable: 26 };
 /** Names need this much to be read. */
 const READABLE = 11;
-const GUTTER = { name: 170, namespace: 120, narrow: 26 };
+/** The most that names take on each side. */
+const GUTTER = { name: 190, namespace: 130 };
 
 class Matrix {
   /** `choose` is called with what a person chose. */
   constructor(root, model, choose) {
     this.model = model;
     this.choose = choose;
-    this.cell = null;
+    this.zoomed = null;
     this.cursor = null;
     this.chosen = null;
     this.canvas = element("canvas", {});
@@ -54,44 +55,46 @@ class Matrix {
     this.empty.hidden = !isEmpty;
     this.scroll.hidden = isEmpty;
     this.empty.textContent = "No connection fits the filters.";
-    this.cell = null;
     this.draw();
   }
 
   zoom(by) {
-    this.cell = by === 0 ? null : clamp(this.cell * by, CELL.least, CELL.most);
+    this.zoomed = by === 0 ? null : clamp(this.cell * by, CELL.least, CELL.most);
     this.draw();
   }
 
-  /** Sizes that depend on the window: gutters shrink with their names. */
+  /** Sizes that depend on the window: gutters are as wide as their names, and cells fit beside them. */
   measure() {
-    const width = this.scroll.clientWidth;
-    const height = this.scroll.clientHeight;
-    const fit = () => {
-      const left = width - GUTTER.name - GUTTER.namespace - 12;
-      const down = height - GUTTER.name - 60;
-      const fitting = Math.min(left / this.columns.ends.length, down / this.rows.ends.length);
-      return clamp(Math.floor(fitting), READABLE + 1, CELL.comfortable);
-    };
-    this.cell ??= fit();
-    const hasNames = this.cell >= READABLE;
+    this.view = { width: this.scroll.clientWidth, height: this.scroll.clientHeight };
+    if (this.zoomed !== null) {
+      this.cell = this.zoomed;
+    } else {
+      this.cell = CELL.comfortable;
+      this.measureGutters();
+      const across = (this.view.width - this.left.all - 10) / this.columns.ends.length;
+      const down = (this.view.height - this.top.all - 10) / this.rows.ends.length;
+      this.cell = clamp(Math.floor(Math.min(across, down)), READABLE + 2, CELL.comfortable);
+    }
+    this.measureGutters();
+    const width = this.left.all + this.columns.ends.length * this.cell + 8;
+    const height = this.top.all + this.rows.ends.length * this.cell + 8;
+    this.sizer.style.width = `${width}px`;
+    this.sizer.style.height = `${Math.max(0, height - this.view.height)}px`;
+  }
+
+  measureGutters() {
     const context = this.canvas.getContext("2d");
-    context.font = font(context, this.cell);
-    const longest = (items) => items.reduce((most, item) => Math.max(most, context.measureText(item).width), 0);
+    const longest = (items, weight) => {
+      context.font = `${weight} ${font(this.cell)}`;
+      return items.reduce((most, item) => Math.max(most, context.measureText(item.name).width), 0);
+    };
     const gutter = (side) => {
-      const names = hasNames ? Math.min(GUTTER.name, longest(side.ends.map((end) => end.name)) + 14) : 0;
-      const groups = Math.min(GUTTER.namespace, longest(side.groups.map((group) => group.name)) + 18);
+      const names = this.cell >= READABLE ? Math.min(GUTTER.name, longest(side.ends, 400) + 14) : 0;
+      const groups = Math.min(GUTTER.namespace, longest(side.groups, 600) + 18);
       return { names, groups, all: names + groups };
     };
     this.left = gutter(this.rows);
     this.top = gutter(this.columns);
-    this.view = { width, height };
-    const total = {
-      width: this.left.all + this.columns.ends.length * this.cell + 8,
-      height: this.top.all + this.rows.ends.length * this.cell + 8,
-    };
-    this.sizer.style.width = `${total.width}px`;
-    this.sizer.style.height = `${Math.max(0, total.height - height)}px`;
   }
 
   draw() {
@@ -207,7 +210,7 @@ class Matrix {
         context.restore();
       };
       context.textBaseline = "middle";
-      context.font = font(context, cell);
+      context.font = font(cell);
       if (gutter.names > 0) {
         for (let place = first; place < last; place += 1) {
           const isMarked = this.cursor !== null && (isTop ? this.cursor.column : this.cursor.row) === place;
