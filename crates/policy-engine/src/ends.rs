@@ -96,6 +96,7 @@ impl Program {
             terms: &key.terms,
             addresses,
             node: self.node_of(pod),
+            any_node: &self.any_node_terms,
             policies: key.policies,
             served: self.classes.served(key.ports),
             served_id: key.ports,
@@ -128,7 +129,7 @@ impl Program {
     }
 
     fn node_facts<'a>(&'a self, name: &'a str) -> NodeFacts<'a> {
-        NodeFacts { name, terms: self.node_terms.get(name).map_or(&[], Vec::as_slice) }
+        NodeFacts { name, terms: self.node_terms.get(name).unwrap_or(&self.any_node_terms) }
     }
 
     pub(crate) fn address_facts(&self, address: IpAddr) -> Facts<'_> {
@@ -148,6 +149,7 @@ impl Program {
             terms: &[],
             addresses,
             node: None,
+            any_node: &[],
             policies: PolicySet::NONE,
             served: &[],
             served_id: 0,

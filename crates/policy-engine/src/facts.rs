@@ -26,6 +26,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) addresses: Addresses<'a>,
     /// The node that a pod runs on, where known.
     pub(crate) node: Option<&'a str>,
+    /// The nodes terms that select every node: all that is known of a node that is not in the input.
+    pub(crate) any_node: &'a [TermId],
     pub(crate) policies: PolicySet,
     pub(crate) served: &'a [ContainerPort],
     /// Equal ids serve equal ports.
@@ -115,8 +117,10 @@ impl Facts<'_> {
         let mut add = |rules: &[&RuleBits], node: Option<NodeFacts<'_>>| {
             let mut certain = base.clone();
             rules.iter().for_each(|rules| certain.union_with(rules));
-            if let Some(node) = node {
-                profile.selecting(node.terms, &mut certain);
+            match node {
+                Some(node) => profile.selecting(node.terms, &mut certain),
+                None if self.is_host_pod() => profile.selecting(self.any_node, &mut certain),
+                None => {}
             }
             let possible = self.with_domains(profile, &mut certain);
             let rules = PeerRules { certain, possible, local: Locality::Remote };

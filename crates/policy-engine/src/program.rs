@@ -39,6 +39,8 @@ pub struct Program {
     pub(crate) index: ClassIndex,
     /// For each node, the nodes terms that select it, sorted.
     pub(crate) node_terms: BTreeMap<String, Vec<TermId>>,
+    /// The nodes terms that select every node, sorted.
+    pub(crate) any_node_terms: Vec<TermId>,
     policy_sets: Interner<Vec<PolicyIx>>,
     profiles_of_sets: Vec<[ProfileId; 2]>,
     profiles: Vec<Arc<Profile>>,
@@ -67,6 +69,7 @@ impl Program {
             classes: Classes::default(),
             index: ClassIndex::default(),
             node_terms: BTreeMap::new(),
+            any_node_terms: Vec::new(),
             policy_sets: Interner::default(),
             profiles_of_sets: Vec::new(),
             profiles: Vec::new(),
@@ -119,6 +122,7 @@ impl Program {
     }
 
     pub(crate) fn select_nodes(&mut self) {
+        self.any_node_terms = self.terms.selecting_any_node().collect();
         let nodes = self.objects.nodes.values();
         self.node_terms = nodes
             .map(|node| {

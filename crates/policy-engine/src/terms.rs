@@ -42,6 +42,12 @@ impl Terms {
         TermId::from_index(id)
     }
 
+    pub(crate) fn selecting_any_node(&self) -> impl Iterator<Item = TermId> {
+        self.iter()
+            .filter(|(_, term)| matches!(term, Term::Nodes(selector) if selector.is_everything()))
+            .map(|(id, _)| id)
+    }
+
     pub(crate) fn is_nodes(&self, id: TermId) -> bool {
         matches!(self.term(id), Some(Term::Nodes(_)))
     }

@@ -97,9 +97,12 @@ impl<'a> Side<'a> {
         if !self.peer_is_a_node() {
             return false;
         }
-        let Some(name) = self.peer_place(forks).node else { return false };
-        let node = self.context.snapshot.nodes.get(name);
-        node.is_some_and(|node| selector.matches(&node.labels))
+        let place = self.peer_place(forks);
+        match place.node.and_then(|name| self.context.snapshot.nodes.get(name)) {
+            Some(node) => selector.matches(&node.labels),
+            // A node that the input does not have: all that is known of it is that it is one.
+            None => selector.is_everything(),
+        }
     }
 
     fn domain_name_matches(&mut self, pattern: &'a str, forks: &mut Forks) -> bool {
