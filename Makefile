@@ -9,6 +9,8 @@ WEIR_CACHE ?= $(HOME)/.cache/weir
 TOOLS := $(WEIR_CACHE)/tools
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := $(TOOLS)/bin/cargo-deny
+CARGO_FUZZ_VERSION := 0.13.2
+CARGO_FUZZ := $(TOOLS)/bin/cargo-fuzz
 
 # Verdicts of other engines to compare with, beside the checkout unless told. Their tests run when they are there.
 ifeq ($(origin WEIR_CORPORA),undefined)
@@ -20,7 +22,7 @@ else
 endif
 
 .NOTPARALLEL:
-.PHONY: help test fmt clippy tidy deny doc transcript unit demo bench
+.PHONY: help test fmt clippy tidy deny doc transcript unit demo bench fuzz
 
 help: ## List what can be run
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -75,3 +77,20 @@ demo: | toolchain ## Build weir and show the main job on the bundled example
 
 bench: | toolchain ## Measure what the project promises
 	$(CARGO) xtask bench all
+
+# libFuzzer needs flags that stable Rust hides; docs/fuzzing.md. Without link-time optimisation it builds in
+# half the time.
+FUZZ_TARGETS := manifest test_file
+FUZZ_SECONDS ?= 60
+fuzz: $(CARGO_FUZZ) ## Run every fuzz target for FUZZ_SECONDS (60)
+	@command -v c++ >/dev/null || { echo "a C++ compiler is missing: libFuzzer needs it" >&2; exit 1; }
+	@for target in $(FUZZ_TARGETS); do \
+	  mkdir -p fuzz/corpus/$$target; \
+	  RUSTC_BOOTSTRAP=1 CARGO_PROFILE_RELEASE_LTO=off PATH="$(TOOLS)/bin:$$PATH" \
+	    $(CARGO) fuzz run --fuzz-dir fuzz $$target fuzz/corpus/$$target fuzz/seeds/$$target examples -- \
+	    -max_total_time=$(FUZZ_SECONDS) -max_len=16384 -rss_limit_mb=2048 -timeout=20 \
+	    -dict=fuzz/dictionaries/$$target.dict; \
+	done
+
+$(CARGO_FUZZ): | toolchain
+	$(CARGO) install cargo-fuzz --version $(CARGO_FUZZ_VERSION) --locked --root $(TOOLS)

@@ -18,6 +18,11 @@ pub enum Input {
         name: String,
         text: String,
     },
+    /// What a file would hold; perhaps no text.
+    Bytes {
+        name: String,
+        bytes: Vec<u8>,
+    },
 }
 
 /// As the command line has it: `-` is standard input.
@@ -44,7 +49,7 @@ pub enum ImportError {
 pub(crate) enum Source {
     File(PathBuf),
     Stdin,
-    Text { name: String, text: String },
+    Bytes { name: String, bytes: Vec<u8> },
 }
 
 /// A file's text, known to be UTF-8 without NUL and without byte order mark.
@@ -67,7 +72,11 @@ pub(crate) fn sources(
         match input {
             Input::Stdin => sources.push(Source::Stdin),
             Input::Text { name, text } => {
-                sources.push(Source::Text { name: name.clone(), text: text.clone() });
+                sources
+                    .push(Source::Bytes { name: name.clone(), bytes: text.clone().into_bytes() });
+            }
+            Input::Bytes { name, bytes } => {
+                sources.push(Source::Bytes { name: name.clone(), bytes: bytes.clone() });
             }
             Input::Path(path) => {
                 let mut files = Vec::new();
@@ -154,7 +163,7 @@ pub(crate) fn read(
     findings: &mut Vec<Finding>,
 ) -> Result<Option<SourceText>, ImportError> {
     let (name, bytes) = match source {
-        Source::Text { name, text } => (name, text.into_bytes()),
+        Source::Bytes { name, bytes } => (name, bytes),
         Source::Stdin => {
             let bytes = read_some(io::stdin().lock(), options.max_file_bytes)
                 .map_err(|source| ImportError::Stdin { source })?;

@@ -1,0 +1,58 @@
+//! Every target still runs on its seeds, and the good seeds are still good: read without an error, so
+//! that a fuzzer which starts from them starts deep inside the readers.
+
+use finding_model::{Finding, Severity, SourceFiles};
+use kube_import::{Limits, import_text, read_tests};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn files_of(folder: &str) -> Vec<(PathBuf, Vec<u8>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds").join(folder);
+    let entries = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<(PathBuf, Vec<u8>)> =
+        entries.map(|path| (path.clone(), fs::read(&path).unwrap())).collect();
+    files.sort();
+    assert!(!files.is_empty(), "{} has no seeds", folder.display());
+    files
+}
+
+fn text_of(folder: &str, name: &str) -> String {
+    let files = files_of(folder);
+    let (_, bytes) = files.iter().find(|(path, _)| path.ends_with(name)).unwrap();
+    String::from_utf8(bytes.clone()).unwrap()
+}
+
+fn errors(findings: &[Finding]) -> Vec<&Finding> {
+    findings.iter().filter(|finding| finding.severity == Severity::Error).collect()
+}
+
+#[test]
+fn targets_run_on_their_seeds() {
+    let targets: [(&str, fn(&[u8])); 2] =
+        [("manifest", fuzz::manifest), ("test_file", fuzz::test_file)];
+    for (folder, target) in targets {
+        for (_, bytes) in files_of(folder) {
+            target(&bytes);
+            // Cut in the middle, as a fuzzer does first.
+            target(bytes.get(..bytes.len() / 2).unwrap());
+        }
+    }
+}
+
+#[test]
+fn good_manifests_are_read_whole() {
+    for (name, n_objects) in [("policies.yaml", 4), ("workloads.yaml", 9)] {
+        let imported = import_text(name, &text_of("manifest", name));
+        assert!(errors(&imported.findings).is_empty(), "{:?}", imported.findings);
+        assert_eq!(imported.n_objects, n_objects, "{name}");
+    }
+}
+
+#[test]
+fn the_good_test_file_is_read_whole() {
+    let name = "all-claims.yaml";
+    let file = SourceFiles::default().add(name.to_owned());
+    let (tests, findings) = read_tests(file, &text_of("test_file", name), Limits::default());
+    assert_eq!(findings, []);
+    assert_eq!(tests.len(), 1);
+}
