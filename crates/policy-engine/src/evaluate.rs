@@ -48,17 +48,28 @@ impl Program {
         protocol: Protocol,
         port: u16,
     ) -> Decision {
-        let (Some(source), Some(destination)) = (self.facts(from), self.facts(to)) else {
-            return Decision::no_such_pod();
-        };
-        let readings = self.shared_readings(&source, &destination);
+        match (self.facts(from), self.facts(to)) {
+            (Some(source), Some(destination)) => {
+                self.decide_facts(&source, &destination, (protocol, port))
+            }
+            (None, _) | (_, None) => Decision::no_such_pod(),
+        }
+    }
+
+    pub(crate) fn decide_facts(
+        &self,
+        source: &Facts<'_>,
+        destination: &Facts<'_>,
+        (protocol, port): (Protocol, u16),
+    ) -> Decision {
+        let readings = self.shared_readings(source, destination);
         let protocol_rule = self.protocol_rule(protocol);
         let answer = |side: &SideQuestion<'_>, rules: &PeerRules| {
             let outcome = side.outcome(rules, (protocol, port), protocol_rule);
             Span { must: !outcome.deny, may: outcome.allow, reasons: outcome.reasons }
         };
         let [egress, ingress] = [Direction::Egress, Direction::Ingress].map(|direction| {
-            let ends = Oriented { direction, source: &source, destination: &destination };
+            let ends = Oriented { direction, source, destination };
             let mut cause = None;
             let span = self.fork_side(ends, &readings, |side, rules| {
                 let outcome = side.outcome(rules, (protocol, port), protocol_rule);
@@ -70,7 +81,7 @@ impl Program {
         let whole = if readings.is_single() {
             egress.1.and(&ingress.1)
         } else {
-            self.fork_both(&source, &destination, &readings, answer)
+            self.fork_both(source, destination, &readings, answer)
         };
         let side = |(cause, span): &(Cause, Span<bool>)| Side {
             verdict: Verdict::of(span),

@@ -19,6 +19,7 @@ mod class_index;
 mod classes;
 mod decide;
 mod delta;
+mod diff;
 mod ends;
 mod evaluate;
 mod explain;
@@ -46,6 +47,7 @@ mod verdict;
 
 pub use change::{Change, PodName};
 pub use delta::{Delta, OutsideChange, PairChange};
+pub use diff::{ConnectionDiff, DiffEnd, DiffPeer, DiffRow, Effect, Ground, Presence, Shift};
 pub use ends::{AmbiguousAddress, End};
 pub use explain::{
     Answer, AskedPort, Assumed, EndSet, Explanation, Fork, PolicyStep, Question, Reading, SideWalk,

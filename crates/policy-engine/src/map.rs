@@ -133,7 +133,11 @@ impl ConnectionMap<'_> {
         self.visit_from_outside(&mut rows.rows.cache, &mut visit);
     }
 
-    fn is_focused(&self, peer: usize) -> bool {
+    pub(crate) fn program(&self) -> &Program {
+        self.program
+    }
+
+    pub(crate) fn is_focused(&self, peer: usize) -> bool {
         self.focus.as_ref().is_none_or(|f| f.peers.get(peer).copied().unwrap_or_default())
     }
 
@@ -146,11 +150,7 @@ impl ConnectionMap<'_> {
         let Some((from, pods)) = self.peers.get(source) else { return true };
         let focused = self.is_focused(source);
         let only = self.focus.as_ref().filter(|_| !focused).map(|focus| &focus.classes);
-        let mut reached: BTreeMap<usize, Rc<PairTraffic>> = BTreeMap::new();
-        for class in self.classes_of(pods) {
-            let row = rows.row(self, class, only);
-            self.expand(&row, &mut reached);
-        }
+        let mut reached = self.reached_from(pods, rows, only);
         reached.remove(&source);
         for (peer, traffic) in &reached {
             if !focused && !self.is_focused(*peer) {
@@ -162,6 +162,42 @@ impl ConnectionMap<'_> {
             }
         }
         !focused || self.visit_outside((from, pods), Direction::Egress, &mut rows.rows.cache, visit)
+    }
+
+    /// By peer: what the pods may open to it, the peer itself among them.
+    fn reached_from(
+        &self,
+        pods: &RoaringBitmap,
+        rows: &mut RowCache<'_>,
+        only: Option<&RoaringBitmap>,
+    ) -> BTreeMap<usize, Rc<PairTraffic>> {
+        let mut reached = BTreeMap::new();
+        for class in self.classes_of(pods) {
+            let row = rows.row(self, class, only);
+            self.expand(&row, &mut reached);
+        }
+        reached
+    }
+
+    /// The row of one peer, also towards itself, regardless of any focus.
+    pub(crate) fn row_of(
+        &self,
+        peer: usize,
+        rows: &mut RowCache<'_>,
+    ) -> BTreeMap<usize, Rc<PairTraffic>> {
+        let pods = self.peers.get(peer).map(|(_, pods)| pods);
+        pods.map(|pods| self.reached_from(pods, rows, None)).unwrap_or_default()
+    }
+
+    /// What one peer may exchange with addresses outside: a partition of all addresses.
+    pub(crate) fn outside_of(
+        &self,
+        peer: usize,
+        direction: Direction,
+        rows: &mut RowCache<'_>,
+    ) -> Vec<(AddressSet, PairTraffic)> {
+        let pods = self.peers.get(peer).map(|(_, pods)| pods);
+        pods.map(|pods| self.pieces(pods, direction, &mut rows.rows.cache)).unwrap_or_default()
     }
 
     fn classes_of(&self, pods: &RoaringBitmap) -> Vec<ClassId> {
@@ -209,6 +245,21 @@ impl ConnectionMap<'_> {
         }
     }
 
+    fn pieces(
+        &self,
+        pods: &RoaringBitmap,
+        direction: Direction,
+        cache: &mut TrafficCache,
+    ) -> Vec<(AddressSet, PairTraffic)> {
+        let mut pieces: Vec<(AddressSet, PairTraffic)> = Vec::new();
+        for class in self.classes_of(pods) {
+            let Some(pod) = self.program.first_pod(class) else { continue };
+            let of_class = self.program.outside_traffic(pod, direction, cache);
+            pieces = if pieces.is_empty() { of_class } else { overlay(&pieces, &of_class) };
+        }
+        pieces
+    }
+
     /// Addresses with the same traffic share a row; the pods of a peer add up.
     fn visit_outside(
         &self,
@@ -217,12 +268,7 @@ impl ConnectionMap<'_> {
         cache: &mut TrafficCache,
         visit: &mut impl FnMut(MapRow<'_>) -> bool,
     ) -> bool {
-        let mut pieces: Vec<(AddressSet, PairTraffic)> = Vec::new();
-        for class in self.classes_of(pods) {
-            let Some(pod) = self.program.first_pod(class) else { continue };
-            let of_class = self.program.outside_traffic(pod, direction, cache);
-            pieces = if pieces.is_empty() { of_class } else { overlay(&pieces, &of_class) };
-        }
+        let pieces = self.pieces(pods, direction, cache);
         for (addresses, traffic) in pieces.iter().filter(|(_, traffic)| !traffic.is_empty()) {
             let outside = MapPeer::Outside(addresses.clone());
             let row = match direction {
@@ -259,7 +305,8 @@ fn overlay(
 }
 
 /// The last rows, for peers that share a class: in a cluster without policies all do.
-struct RowCache<'p> {
+#[derive(Debug)]
+pub(crate) struct RowCache<'p> {
     rows: Rows<'p>,
     known: FxHashMap<ClassId, Rc<Vec<Reached>>>,
 }
@@ -267,7 +314,7 @@ struct RowCache<'p> {
 const ROW_CACHE_LIMIT: usize = 64;
 
 impl<'p> RowCache<'p> {
-    fn new(program: &'p Program) -> Self {
+    pub(crate) fn new(program: &'p Program) -> Self {
         Self { rows: Rows::new(program), known: FxHashMap::default() }
     }
 

@@ -65,7 +65,7 @@ impl RuleId {
 }
 
 /// Why a side answered as it did. For an undefined verdict, what decides in the first reading.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Cause {
     Rule(RuleId),
     /// NetworkPolicies isolate the pod and none of their rules matched; the first of them.
