@@ -3,11 +3,12 @@
 use crate::world::{RuleAt, World};
 use policy_engine::PodId;
 use policy_model::{Direction, PeerMatch, Peers};
+use std::rc::Rc;
 
 /// The destinations of a rule, as far as they are pods.
 #[derive(Clone, Debug)]
 pub(crate) struct Destinations {
-    pub(crate) pods: Vec<PodId>,
+    pub(crate) pods: Rc<[PodId]>,
     /// Addresses outside the cluster are destinations as well.
     pub(crate) outside: bool,
 }
@@ -16,7 +17,7 @@ pub(crate) fn destinations(world: &World<'_>, rule: RuleAt<'_>) -> Destinations 
     let all = || world.program.pods().map(|(id, _)| id).collect();
     match (rule.direction, &rule.rule.peers) {
         (Direction::Ingress, _) => {
-            Destinations { pods: world.subjects(rule.policy).to_vec(), outside: false }
+            Destinations { pods: world.subjects(rule.policy), outside: false }
         }
         (Direction::Egress, Peers::Any) => Destinations { pods: all(), outside: true },
         (Direction::Egress, Peers::Listed(peers)) => {

@@ -18,8 +18,10 @@ const ASKED: usize = 300;
 pub(crate) struct Fork<'p> {
     pub(crate) rule: RuleAt<'p>,
     pub(crate) witness: String,
-    /// Both profiles give a definite verdict.
+    /// Both profiles give a definite verdict, on a pod.
     pub(crate) definite: bool,
+    /// Only nodes are concerned.
+    pub(crate) on_node: bool,
 }
 
 /// The pods of the cluster by address.
@@ -149,7 +151,9 @@ fn fork_of<'p>(
             let Some((witness, definite)) = differs(world, other, rule, subject, end) else {
                 continue;
             };
-            let fork = Fork { rule, witness, definite };
+            let on_node = matches!(end, End::Address(_));
+            let definite = definite && !on_node;
+            let fork = Fork { rule, witness, definite, on_node };
             if definite {
                 return Some(fork);
             }

@@ -149,6 +149,8 @@ pub(crate) fn peer_ends(world: &World<'_>, cuts: &Cuts, rule: RuleAt<'_>) -> Opt
                     PeerMatch::Nodes(selector) => {
                         let nodes = world.program.nodes().filter(|n| selector.matches(&n.labels));
                         outside.extend(nodes.flat_map(|node| node.addresses.iter().copied()));
+                        // A host-network pod is its node, and may have an address that no node says.
+                        pods.extend(all().into_iter().filter(|pod| world.is_on_host(*pod)));
                     }
                     PeerMatch::DomainNames(_) | PeerMatch::Unknown => return None,
                 }
@@ -236,7 +238,7 @@ pub(crate) fn example(world: &World<'_>, rule: RuleAt<'_>) -> Option<(End, End, 
     let mut subjects = subjects.iter().copied().filter(|id| !world.is_on_host(*id)).take(10);
     let pods: Vec<PodId> = match &rule.rule.peers {
         Peers::Any => world.program.pods().map(|(id, _)| id).take(2).collect(),
-        Peers::Listed(_) => world.peer_pods(rule.rule),
+        Peers::Listed(_) => world.peer_pods(rule.rule).to_vec(),
     };
     let address = peers(rule.rule).find_map(|peer| match peer {
         PeerMatch::Networks(networks) => {

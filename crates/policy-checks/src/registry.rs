@@ -64,5 +64,28 @@ pub fn run(program: &Program, settings: &Settings) -> Vec<Finding> {
         key(a).cmp(&key(b)).then_with(|| (&a.object, &a.message).cmp(&(&b.object, &b.message)))
     });
     findings.dedup();
-    findings
+    one_cause_once(findings)
+}
+
+/// Several checks may see one mistake from different sides: the finding that explains it stays.
+fn one_cause_once(findings: Vec<Finding>) -> Vec<Finding> {
+    let code = |finding: &Finding, check: &Check| finding.code == check.code;
+    let dead_ends = [&checks::entry_backend_denied::CHECK, &checks::service_unreachable::CHECK];
+    let shown: BTreeSet<String> = findings
+        .iter()
+        .filter(|finding| dead_ends.iter().any(|check| code(finding, check)))
+        .filter_map(|finding| finding.witness.clone())
+        .collect();
+    let lists: BTreeSet<_> = findings
+        .iter()
+        .filter(|finding| code(finding, &checks::and_or_peers::CHECK))
+        .map(|finding| finding.span)
+        .collect();
+    let repeats = |finding: &Finding| {
+        let half = code(finding, &checks::half_open::CHECK);
+        let unmatched = code(finding, &checks::peer_matches_nothing::CHECK);
+        (half && finding.witness.as_ref().is_some_and(|witness| shown.contains(witness)))
+            || (unmatched && finding.span.is_some() && lists.contains(&finding.span))
+    };
+    findings.into_iter().filter(|finding| !repeats(finding)).collect()
 }

@@ -14,6 +14,13 @@ pub(crate) struct ScopeUse<'p> {
     pub(crate) span: Option<SourceSpan>,
 }
 
+impl ScopeUse<'_> {
+    /// `NetworkPolicy shop/web ingress[0]`.
+    pub(crate) fn name(&self) -> String {
+        format!("{} {}", self.policy.id, self.part)
+    }
+}
+
 /// In the order of places.
 pub(crate) fn scope_uses<'p>(world: &World<'p>) -> Vec<ScopeUse<'p>> {
     let mut uses = Vec::new();

@@ -120,3 +120,40 @@ fn the_order_of_documents_changes_nothing_and_ignored_codes_are_not_run() {
     let ignore = everything.iter().map(|finding| finding.code.to_string()).collect();
     assert_eq!(run(&program, &Settings { ignore }), []);
 }
+
+/// A dash too many, and a Service's port in a rule: each is one mistake that several checks can see.
+#[test]
+fn one_mistake_is_not_found_twice() {
+    let text = "namespace shop
+        namespace edge
+        namespace mon
+        deployment shop/web app=web
+        deployment shop/report app=report
+        deployment mon/grafana app=grafana :http=3000/tcp
+        deployment edge/nginx app.kubernetes.io/name=ingress-nginx :80/tcp
+        service mon/grafana app=grafana :80->http/tcp
+        ingress-entry mon/grafana class=nginx backend=grafana:80
+        policy mon/grafana
+        ingress
+        rule
+        pods ns:kubernetes.io/metadata.name=shop
+        pods app=report
+        port 3000/tcp
+        rule
+        pods ns:kubernetes.io/metadata.name=edge app.kubernetes.io/name=ingress-nginx
+        port 80/tcp
+        policy edge/nginx
+        egress
+        rule
+        pods ns:kubernetes.io/metadata.name=mon app=grafana
+        port 3000/tcp";
+    let codes = ["and-or-peers", "port-unserved", "entry-backend-denied"];
+    for (code, n) in codes
+        .map(|code| (code, 1))
+        .into_iter()
+        .chain([("half-open", 0), ("peer-matches-nothing", 0)])
+    {
+        let found = all(text).into_iter().filter(|line| line.contains(&format!(" {code} ")));
+        assert_eq!(found.count(), n, "{code}: {:#?}", all(text));
+    }
+}

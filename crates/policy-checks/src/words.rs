@@ -96,6 +96,24 @@ pub(crate) fn sample(world: &World<'_>, to: &End, traffic: &Traffic) -> Option<(
     })
 }
 
+/// Other places with the same cause: a few, and how many more.
+pub(crate) fn also(
+    finding: Finding,
+    places: impl IntoIterator<Item = (Option<SourceSpan>, String)>,
+) -> Finding {
+    let places: Vec<_> = places.into_iter().collect();
+    let n_more = places.len().saturating_sub(LISTED);
+    let mut finding = places
+        .into_iter()
+        .take(LISTED)
+        .fold(finding, |finding, (span, name)| finding.related_to(span, format!("{name} as well")));
+    if n_more > 0 {
+        let text = format!("and {}", count(n_more, "more place"));
+        finding = finding.related_to(None, text);
+    }
+    finding
+}
+
 /// A finding at a place, where the place is known.
 pub(crate) fn placed(finding: Finding, span: Option<SourceSpan>) -> Finding {
     Finding { span, ..finding }

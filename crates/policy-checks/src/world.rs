@@ -88,15 +88,27 @@ impl<'p> World<'p> {
     }
 
     /// The pods that pods peers of a rule select, ascending.
-    pub(crate) fn peer_pods(&self, rule: &Rule) -> Vec<PodId> {
-        let Peers::Listed(peers) = &rule.peers else { return Vec::new() };
-        let mut pods = BTreeSet::new();
-        for peer in peers {
-            if let PeerMatch::Pods { namespaces, pods: selector } = &peer.matches {
-                pods.extend(self.select(namespaces, selector).iter().copied());
+    pub(crate) fn peer_pods(&self, rule: &Rule) -> Rc<[PodId]> {
+        let Peers::Listed(peers) = &rule.peers else { return Rc::from([]) };
+        let selections = peers.iter().filter_map(|peer| match &peer.matches {
+            PeerMatch::Pods { namespaces, pods } => Some(self.select(namespaces, pods)),
+            PeerMatch::Networks(_)
+            | PeerMatch::Nodes(_)
+            | PeerMatch::DomainNames(_)
+            | PeerMatch::Unknown => None,
+        });
+        let selections: Vec<Rc<[PodId]>> = selections.collect();
+        match selections.as_slice() {
+            // Most rules have one peer; what it selects is shared, not copied.
+            [alone] => Rc::clone(alone),
+            several => {
+                let mut pods: Vec<PodId> =
+                    several.iter().flat_map(|pods| pods.iter().copied()).collect();
+                pods.sort_unstable();
+                pods.dedup();
+                pods.into()
             }
         }
-        pods.into_iter().collect()
     }
 
     pub(crate) fn pods_of(&self, namespace: &str) -> &[PodId] {
@@ -163,6 +175,11 @@ impl RuleAt<'_> {
     /// `ingress[0]`, as rules are named everywhere.
     pub(crate) fn name(&self) -> String {
         format!("{}[{}]", self.direction, self.index)
+    }
+
+    /// `NetworkPolicy shop/web ingress[0]`.
+    pub(crate) fn full_name(&self) -> String {
+        format!("{} {}", self.policy.id, self.name())
     }
 
     pub(crate) fn span(&self) -> Option<finding_model::SourceSpan> {

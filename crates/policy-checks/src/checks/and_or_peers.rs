@@ -58,7 +58,7 @@ fn find(world: &World<'_>) -> Vec<Finding> {
 fn pairs(rule: RuleAt<'_>) -> Vec<Pair<'_>> {
     let Peers::Listed(peers) = &rule.rule.peers else { return Vec::new() };
     let neighbours = peers.windows(2).filter_map(|two| match two {
-        [a, b] => pair(a, b).or_else(|| pair(b, a)).map(|pair| Pair { span: b.span, ..pair }),
+        [a, b] => pair(a, b).or_else(|| pair(b, a)),
         _ => None,
     });
     neighbours.collect()
@@ -70,7 +70,7 @@ fn pair<'p>(whole: &'p Peer, named: &'p Peer) -> Option<Pair<'p>> {
             PeerMatch::Pods { namespaces: NamespaceScope::Selected(namespaces), pods: all },
             PeerMatch::Pods { namespaces: NamespaceScope::Own(own), pods },
         ) if all.is_everything() && !pods.is_everything() => {
-            Some(Pair { namespaces, own, pods, span: None })
+            Some(Pair { namespaces, own, pods, span: named.span })
         }
         (
             PeerMatch::Pods { .. }

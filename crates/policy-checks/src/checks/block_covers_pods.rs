@@ -13,7 +13,7 @@
 use crate::forks::{Addressed, blocks};
 use crate::points::peers;
 use crate::registry::Check;
-use crate::words::{count, list, placed, workloads};
+use crate::words::{also, count, list, placed, workloads};
 use crate::world::{RuleAt, World};
 use finding_model::{Code, Finding, Severity};
 use net_types::AddressSet;
@@ -77,7 +77,7 @@ fn report(
         },
         list(&names)
     );
-    let mut finding = Finding::new(
+    let finding = Finding::new(
         CHECK.code,
         CHECK.severity,
         message,
@@ -85,11 +85,8 @@ fn report(
     )
     .about(first.policy.id.to_string())
     .because("a pod has another address after its next restart");
-    for rule in others {
-        let text = format!("{} {} as well", rule.policy.id, rule.name());
-        finding = finding.related_to(rule.span(), text);
-    }
-    Some(placed(finding, first.span()))
+    let others = others.iter().map(|rule| (rule.span(), rule.full_name()));
+    Some(placed(also(finding, others), first.span()))
 }
 
 #[cfg(test)]

@@ -14,9 +14,10 @@
 
 use crate::points::{oriented, traffic_at};
 use crate::registry::Check;
-use crate::words::{list, placed, sample, witness, workloads};
+use crate::words::{also, list, placed, sample, witness, workloads};
 use crate::world::{RuleAt, World};
 use finding_model::{Code, Finding, Severity, SourceSpan};
+use net_types::Traffic;
 use policy_engine::{End, PodId, Verdict};
 use policy_model::{Direction, PeerMatch, Peers, PolicyId, Tier};
 use std::collections::BTreeMap;
@@ -90,7 +91,8 @@ fn denied(
             let wanted = traffic_at(&rule.rule.ports, world.pod(*destination));
             let passing = world.program.traffic(&from, &to, &mut world.cache.borrow_mut());
             let passing = passing.allowed.union(&passing.undefined);
-            if subject == other || !passing.intersection(&wanted).has_no_ports() {
+            let unserved = serves_nothing_of(world, *destination, &wanted);
+            if subject == other || unserved || !passing.intersection(&wanted).has_no_ports() {
                 return None;
             }
             let Some(point) = sample(world, &to, &wanted) else { continue };
@@ -108,6 +110,14 @@ fn denied(
         }
     }
     first
+}
+
+/// The rule's ports are mistaken, which `port-unserved` says.
+fn serves_nothing_of(world: &World<'_>, pod: PodId, wanted: &Traffic) -> bool {
+    world.pod(pod).is_some_and(|pod| {
+        let mut served = pod.ports.iter();
+        !pod.ports.is_empty() && !served.any(|port| wanted.contains(port.protocol, port.port))
+    })
 }
 
 fn report(world: &World<'_>, names: &[String], mut halves: Vec<Half<'_>>) -> Option<Finding> {
@@ -131,11 +141,8 @@ fn report(world: &World<'_>, names: &[String], mut halves: Vec<Half<'_>>) -> Opt
     let denying = world.program.policy(&first.policy);
     finding = finding
         .related_to(denying.and_then(|policy| policy.span), format!("{} denies", first.policy));
-    for half in rest {
-        let text = format!("{} {} as well", half.rule.policy.id, half.rule.name());
-        finding = finding.related_to(half.span, text);
-    }
-    Some(placed(finding, first.span))
+    let rest = rest.iter().map(|half| (half.span, half.rule.full_name()));
+    Some(placed(also(finding, rest), first.span))
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@
 use crate::contain::{WrittenPorts, addresses};
 use crate::points::{internet, peers};
 use crate::registry::Check;
-use crate::words::{count, list, placed, sample, witness, workloads};
+use crate::words::{also, count, list, placed, sample, witness, workloads};
 use crate::world::{RuleAt, World};
 use finding_model::{Code, Finding, Severity};
 use net_types::{AddressSet, Family, Traffic};
@@ -106,11 +106,8 @@ fn report(world: &World<'_>, ports: &Traffic, mut open: Open<'_>) -> Option<Find
     .about(first.policy.id.to_string());
     finding.why = Some(format!("{} admits every public address", first.name()));
     finding.witness = Some(shown.clone());
-    for (rule, _) in others {
-        finding =
-            finding.related_to(rule.span(), format!("{} {} as well", rule.policy.id, rule.name()));
-    }
-    Some(placed(finding, first.span()))
+    let others = others.iter().map(|(rule, _)| (rule.span(), rule.full_name()));
+    Some(placed(also(finding, others), first.span()))
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@
 use crate::near::near_miss;
 use crate::registry::Check;
 use crate::scopes::{ScopeUse, matching, scope_uses};
-use crate::words::placed;
+use crate::words::{also, placed};
 use crate::world::World;
 use crate::yaml;
 use finding_model::{Code, Finding, Fix, Severity};
@@ -73,11 +73,8 @@ fn judge(world: &World<'_>, selector: &LabelSelector, uses: &[ScopeUse<'_>]) -> 
             patch: Some(yaml::selector("namespaceSelector", &near.correct(selector), 0)),
         });
     }
-    for scope in others {
-        let text = format!("{} {} as well", scope.policy.id, scope.part);
-        finding = finding.related_to(scope.span, text);
-    }
-    Some(placed(finding, first.span))
+    let others = others.iter().map(|scope| (scope.span, scope.name()));
+    Some(placed(also(finding, others), first.span))
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@
 use crate::near::{NearMiss, near_miss};
 use crate::registry::Check;
 use crate::scopes::matching;
-use crate::words::placed;
+use crate::words::{also, placed};
 use crate::world::{RuleAt, World};
 use crate::yaml;
 use finding_model::{Code, Finding, Fix, Severity, SourceSpan};
@@ -102,10 +102,8 @@ fn judge(
         Some(near) => finding.fixed_by(correction(selector, near)),
         None => finding,
     };
-    let finding = others.iter().fold(finding, |finding, (rule, span)| {
-        finding.related_to(*span, format!("{} {} as well", rule.policy.id, rule.name()))
-    });
-    Some(placed(finding, *span))
+    let others = others.iter().map(|(rule, span)| (*span, rule.full_name()));
+    Some(placed(also(finding, others), *span))
 }
 
 fn consequence(world: &World<'_>, rule: RuleAt<'_>) -> String {

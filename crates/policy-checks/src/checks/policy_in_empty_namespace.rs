@@ -10,7 +10,7 @@
 
 use crate::near::is_near;
 use crate::registry::Check;
-use crate::words::{count, placed};
+use crate::words::{also, count, placed};
 use crate::world::World;
 use finding_model::{Code, Finding, Severity};
 use policy_model::Policy;
@@ -58,10 +58,8 @@ fn judge(world: &World<'_>, namespace: &str, policies: &[&Policy]) -> Option<Fin
     let finding = Finding::new(CHECK.code, severity, message, help)
         .about(first.id.to_string())
         .because("a NetworkPolicy applies to pods of its own namespace only");
-    let finding = others.iter().fold(finding, |finding, policy| {
-        finding.related_to(policy.span, format!("{} as well", policy.id))
-    });
-    Some(placed(finding, first.span))
+    let others = others.iter().map(|policy| (policy.span, policy.id.to_string()));
+    Some(placed(also(finding, others), first.span))
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ fn find(world: &World<'_>) -> Vec<Finding> {
 fn judge(world: &World<'_>, rule: RuleAt<'_>) -> Vec<Finding> {
     let Ports::Listed(specs) = &rule.rule.ports else { return Vec::new() };
     let to = destinations(world, rule);
-    if to.outside || to.pods.is_empty() || is_unclear(world, &to.pods) {
+    if to.outside || to.pods.is_empty() {
         return Vec::new();
     }
     let unserved: Vec<(&PortSpec, Protocol, PortRange)> = specs
@@ -57,6 +57,9 @@ fn judge(world: &World<'_>, rule: RuleAt<'_>) -> Vec<Finding> {
             *range != PortRange::ALL && !serves(world, &to.pods, *protocol, *range)
         })
         .collect();
+    if unserved.is_empty() || is_unclear(world, &to.pods) {
+        return Vec::new();
+    }
     let findings: Vec<Finding> = unserved
         .iter()
         .map(|(spec, protocol, range)| report(world, rule, spec, &to.pods, (*protocol, *range)))

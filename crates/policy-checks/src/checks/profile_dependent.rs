@@ -10,7 +10,8 @@
 //! leave the cluster's networks out with `except`.
 //!
 //! One finding for each set of blocks. `info` where the input does not say the pods' addresses and the
-//! verdict is therefore open, and for blocks of all addresses, which are written for the internet.
+//! verdict is therefore open, where only nodes are concerned (the API server is often named by address), and
+//! for blocks of all addresses, which are written for the internet.
 //!
 //! ```yaml
 //! egress:
@@ -22,7 +23,7 @@
 
 use crate::forks::{Fork, blocks};
 use crate::registry::Check;
-use crate::words::{count, placed};
+use crate::words::{also, count, placed};
 use crate::world::World;
 use finding_model::{Code, Finding, Severity};
 use net_types::AddressSet;
@@ -49,9 +50,10 @@ fn report(forks: &[&Fork<'_>]) -> Option<Finding> {
     let rule = shown.rule;
     let written = written_blocks(&rule.rule.peers);
     let message = format!(
-        "{}: whether {} covers pods of the cluster depends on the profile, and the verdict with it",
+        "{}: whether {} covers {} of the cluster depends on the profile, and the verdict with it",
         rule.name(),
-        written.join(", ")
+        written.join(", "),
+        if shown.on_node { "nodes" } else { "pods" }
     );
     let whole = written.iter().any(|block| block.ends_with("/0"));
     let severity = if shown.definite && !whole { CHECK.severity } else { Severity::Info };
@@ -67,11 +69,9 @@ fn report(forks: &[&Fork<'_>]) -> Option<Finding> {
     if forks.len() == 1 {
         finding.why = Some("the rule gives another verdict under the other profile".to_owned());
     }
-    for other in forks.iter().filter(|fork| fork.rule.span() != rule.span()) {
-        let text = format!("{} {} as well", other.rule.policy.id, other.rule.name());
-        finding = finding.related_to(other.rule.span(), text);
-    }
-    Some(placed(finding, rule.span()))
+    let others = forks.iter().filter(|fork| fork.rule.span() != rule.span());
+    let others = others.map(|fork| (fork.rule.span(), fork.rule.full_name()));
+    Some(placed(also(finding, others), rule.span()))
 }
 
 fn written_blocks(peers: &Peers) -> Vec<String> {
@@ -126,6 +126,22 @@ mod tests {
             rule
             pods app=db",
         );
+    }
+
+    #[test]
+    fn nodes_by_address_are_a_remark() {
+        let found = check(
+            CHECK.code,
+            "node n1 172.16.0.1
+            pod shop/web app=web @10.1.0.1
+            policy shop/web app=web
+            egress
+            rule ## profile-dependent
+            block 172.16.0.1/32
+            port 6443/tcp",
+        );
+        assert_eq!(found[0].severity, Severity::Info);
+        assert!(found[0].message.contains("covers nodes of the cluster"));
     }
 
     #[test]

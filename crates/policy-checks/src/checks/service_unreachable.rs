@@ -138,7 +138,9 @@ fn clients(world: &World<'_>, pod: PodId) -> Vec<PodId> {
     let mut admitted: Vec<PodId> =
         world.program.pods().filter(|(_, pod)| pod.host_network).map(|(id, _)| id).collect();
     if world.program.is_isolated(pod, Direction::Ingress) && rules.iter().all(by_pods) {
-        admitted.extend(rules.iter().flat_map(|rule| world.peer_pods(rule)));
+        for rule in &rules {
+            admitted.extend(world.peer_pods(rule).iter());
+        }
     } else {
         admitted.extend(world.program.pods().map(|(id, _)| id));
     }
@@ -173,7 +175,7 @@ fn admits_absent_clients(world: &World<'_>, endpoint: Endpoint, protocol: Protoc
 fn show(world: &World<'_>, endpoint: Endpoint, protocol: Protocol) -> Option<(Decision, String)> {
     let own = world.pod(endpoint.pod)?;
     let rules: Vec<&Rule> = ingress_rules(world, endpoint.pod).collect();
-    let named = rules.into_iter().flat_map(|rule| world.peer_pods(rule));
+    let named = rules.into_iter().flat_map(|rule| world.peer_pods(rule).to_vec());
     let neighbours = world.pods_of(&own.namespace).iter().copied();
     let anyone = world.program.pods().map(|(id, _)| id);
     let to = End::Pod(endpoint.pod);

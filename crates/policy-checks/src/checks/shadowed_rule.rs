@@ -12,9 +12,11 @@
 //! The search is exact: every class of pods, every piece of the address space and every interval of ports
 //! that the rule can match is asked about. It gives up, without a finding, where that is too many questions.
 //! Rules of one NetworkPolicy add up and do not hide each other (see `duplicate-rule`). That NetworkPolicies
-//! take precedence over the Baseline tier is what a baseline is for, and is not reported.
+//! take precedence over the Baseline tier is what a baseline is for, and is not reported; nor are rules of
+//! NetworkPolicies that select host-network pods, which the other kinds never do.
 
 use crate::contain::{rule_within, subject_within};
+use crate::forks::blocks;
 use crate::points::{Cuts, example, oriented, peer_ends, peers};
 use crate::registry::Check;
 use crate::words::{list, placed, witness};
@@ -22,7 +24,7 @@ use crate::world::{RuleAt, World};
 use finding_model::{Code, Finding, Severity};
 use net_types::Protocol;
 use policy_engine::{Cause, End, PodId, Verdict};
-use policy_model::{Action, PeerMatch, RuleRef, Tier};
+use policy_model::{Action, PeerMatch, Peers, RuleRef, Tier};
 
 pub(crate) const CHECK: Check = Check {
     code: Code("shadowed-rule"),
@@ -60,12 +62,19 @@ fn judge<'p>(
 ) -> Option<Finding> {
     let earlier: Vec<RuleAt<'p>> =
         ordered.iter().copied().filter(|other| precedes(*other, rule)).collect();
-    if earlier.is_empty() {
+    if earlier.is_empty() || concerns_host_pods(world, rule) {
         return None;
     }
     let shadow =
         by_text(world, rule, &earlier).or_else(|| by_questions(world, cuts, rule, &earlier))?;
     Some(report(rule, &shadow))
+}
+
+/// A NetworkPolicy may select host-network pods, which no rule of the other kinds does: there it may decide.
+fn concerns_host_pods(world: &World<'_>, rule: RuleAt<'_>) -> bool {
+    let on_host = |pods: &[PodId]| pods.iter().any(|pod| world.is_on_host(*pod));
+    rule.policy.tier == Tier::NetworkPolicy
+        && (on_host(&world.subjects(rule.policy)) || on_host(&world.peer_pods(rule.rule)))
 }
 
 /// Whether a rule surely decides before another where both match. A Pass of another tier does not.
@@ -88,6 +97,7 @@ fn by_text<'p>(world: &World<'p>, rule: RuleAt<'p>, earlier: &[RuleAt<'p>]) -> O
         .filter(|other| {
             subject_within(world, &rule.policy.subject, &other.policy.subject)
                 && peers(other.rule).all(|peer| !matches!(peer, PeerMatch::Unknown))
+                && !is_passed_over(world, *other, rule)
         })
         .collect();
     if !rule_within(world, rule, &covering) {
@@ -101,6 +111,17 @@ fn by_text<'p>(world: &World<'p>, rule: RuleAt<'p>, earlier: &[RuleAt<'p>]) -> O
         None => covering,
     };
     Some(Shadow { deciders, witness, always: true })
+}
+
+/// Whether a Pass may skip `first` and leave the connection to the tier of `second`.
+fn is_passed_over(world: &World<'_>, first: RuleAt<'_>, second: RuleAt<'_>) -> bool {
+    first.policy.tier != second.policy.tier
+        && world.rules().any(|other| {
+            other.policy.tier == first.policy.tier
+                && other.direction == first.direction
+                && other.rule.action == Action::Pass
+                && !precedes(first, other)
+        })
 }
 
 fn by_questions<'p>(
@@ -131,6 +152,9 @@ fn by_questions<'p>(
                     Decider::Elsewhere => {}
                     Decider::Rule(found) => {
                         let other = earlier.iter().find(|other| is_rule(**other, &found))?;
+                        if !surely_matches(world, *other, end) {
+                            return None;
+                        }
                         if !shadow.deciders.iter().any(|known| is_rule(*known, &found)) {
                             shadow.deciders.push(*other);
                         }
@@ -142,6 +166,25 @@ fn by_questions<'p>(
         }
     }
     (!shadow.deciders.is_empty()).then_some(shadow)
+}
+
+/// Whether a rule that was found to decide matches the end in every reading of what is not known: of names,
+/// of addresses, and of host-network pods.
+fn surely_matches(world: &World<'_>, rule: RuleAt<'_>, end: &End) -> bool {
+    if rule.rule.peers == Peers::Any {
+        return true;
+    }
+    match end {
+        End::Pod(id) => {
+            let Some(pod) = world.pod(*id).filter(|pod| !pod.host_network) else { return false };
+            pod.addresses.len() == 1 || world.peer_pods(rule.rule).binary_search(id).is_ok()
+        }
+        End::Address(address) => {
+            let by_name = peers(rule.rule).any(|peer| matches!(peer, PeerMatch::DomainNames(_)));
+            !by_name || blocks(rule.rule).contains(*address)
+        }
+        End::Name(_) => false,
+    }
 }
 
 enum Decider {
@@ -160,23 +203,31 @@ fn decider(
     let decision = world.program.decide(from, to, protocol, port);
     let side = decision.side(rule.direction);
     let found = match side.cause {
-        Cause::Rule(id) => world.program.rule_ref(id)?,
-        Cause::OwnNode | Cause::SelfTraffic => return Some(Decider::Elsewhere),
-        Cause::Isolation(_) | Cause::NoPolicy | Cause::NotAPod => {
-            let matching = world.program.matching_rules(rule.direction, (from, to), protocol, port);
-            let mut refs = matching.into_iter().filter_map(|id| world.program.rule_ref(id));
-            return (!refs.any(|found| is_rule(rule, &found))).then_some(Decider::Elsewhere);
-        }
+        Cause::Rule(id) => Some(world.program.rule_ref(id)?),
+        Cause::SelfTraffic => return Some(Decider::Elsewhere),
+        Cause::OwnNode | Cause::Isolation(_) | Cause::NoPolicy | Cause::NotAPod => None,
     };
-    if is_rule(rule, &found) {
+    if found.as_ref().is_some_and(|found| is_rule(rule, found)) {
         return None;
     }
+    // The cause is that of the first reading; the rule may match in another one.
     let matching = world.program.matching_rules(rule.direction, (from, to), protocol, port);
-    let mut refs = matching.into_iter().filter_map(|id| world.program.rule_ref(id));
-    if !refs.any(|found| is_rule(rule, &found)) {
+    let refs: Vec<RuleRef> =
+        matching.into_iter().filter_map(|id| world.program.rule_ref(id)).collect();
+    if !refs.iter().any(|found| is_rule(rule, found)) {
         return Some(Decider::Elsewhere);
     }
-    (side.verdict != Verdict::Undefined).then_some(Decider::Rule(found))
+    let found = found.filter(|_| side.verdict != Verdict::Undefined)?;
+    let rivals = refs.iter().any(|other| is_rival(world, &found, other));
+    (!rivals).then_some(Decider::Rule(found))
+}
+
+/// Another policy of the same priority, which may be applied instead.
+fn is_rival(world: &World<'_>, found: &RuleRef, other: &RuleRef) -> bool {
+    let place = |found: &RuleRef| {
+        world.program.policy(&found.policy).map(|policy| (policy.tier, policy.priority))
+    };
+    found.policy != other.policy && place(found) == place(other)
 }
 
 fn is_rule(rule: RuleAt<'_>, found: &RuleRef) -> bool {
@@ -300,6 +351,32 @@ mod tests {
             CHECK.code,
             &format!("{}\ndeployment shop/c app=c", world.replace("## shadowed-rule", "")),
         );
+    }
+
+    /// A guard that passes what teams may decide, and denies the rest.
+    #[test]
+    fn a_pass_before_a_deny_of_everything_leaves_the_rest_to_network_policies() {
+        let world = |peer: &str| {
+            format!(
+                "namespace shop
+                namespace pci
+                namespace other
+                deployment shop/web app=web
+                deployment other/x app=x
+                deployment pci/db app=db
+                admin boundary 1 ns:kubernetes.io/metadata.name=pci
+                ingress
+                rule pass
+                pods ns:kubernetes.io/metadata.name=shop
+                rule deny
+                pods ns:*
+                policy pci/db
+                ingress
+                rule{peer}"
+            )
+        };
+        check(CHECK.code, &world("\npods ns:kubernetes.io/metadata.name=shop app=web"));
+        check(CHECK.code, &world(" ## shadowed-rule\npods ns:kubernetes.io/metadata.name=other"));
     }
 
     #[test]

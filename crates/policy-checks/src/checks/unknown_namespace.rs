@@ -13,7 +13,7 @@ use crate::known::ALWAYS_THERE;
 use crate::near::is_near;
 use crate::registry::Check;
 use crate::scopes::{ScopeUse, scope_uses};
-use crate::words::placed;
+use crate::words::{also, placed};
 use crate::world::World;
 use finding_model::{Code, Finding, Fix, Severity};
 use policy_model::{NAMESPACE_NAME_LABEL, Operator};
@@ -70,11 +70,8 @@ fn judge(world: &World<'_>, name: &str, uses: &[ScopeUse<'_>]) -> Option<Finding
             patch: Some(format!("{NAMESPACE_NAME_LABEL}: {near}\n")),
         });
     }
-    for scope in others {
-        let text = format!("{} {} as well", scope.policy.id, scope.part);
-        finding = finding.related_to(scope.span, text);
-    }
-    Some(placed(finding, first.span))
+    let others = others.iter().map(|scope| (scope.span, scope.name()));
+    Some(placed(also(finding, others), first.span))
 }
 
 #[cfg(test)]
