@@ -23,6 +23,7 @@ mod diff;
 mod ends;
 mod evaluate;
 mod explain;
+mod exposure;
 mod facts;
 mod fix;
 mod fork;
@@ -52,6 +53,9 @@ pub use ends::{AmbiguousAddress, End};
 pub use explain::{
     Answer, AskedPort, Assumed, EndSet, Explanation, Fork, PolicyStep, Question, Reading, SideWalk,
     TierOutcome, TierStep,
+};
+pub use exposure::{
+    Entrance, EntranceKind, Exposure, PossibleNamespace, PossiblePeer, SideExposure,
 };
 pub use fix::{Fix, NoFix, Opening, PolicyChange, SharedLabels, Wanted};
 pub use ids::{ClassId, PodId, PolicyIx, ProfileId};

@@ -152,6 +152,17 @@ impl Profile {
         self.by_term.iter().filter(move |(_, rules)| accepts(rules)).map(|(term, _)| *term)
     }
 
+    /// The pods and nodes terms by which some rule refuses, or passes to where it may be refused.
+    pub(crate) fn refusing_terms(&self) -> impl Iterator<Item = TermId> {
+        let refuses = |rules: &RuleBits| rules.iter().any(|r| self.action(r) != Action::Accept);
+        self.by_term.iter().filter(move |(_, rules)| refuses(rules)).map(|(term, _)| *term)
+    }
+
+    /// All pods and nodes terms, sorted.
+    pub(crate) fn peer_terms(&self) -> impl Iterator<Item = TermId> {
+        self.by_term.iter().map(|(term, _)| *term)
+    }
+
     pub(crate) fn network_terms(&self) -> &[TermId] {
         &self.networks.terms
     }
