@@ -3,10 +3,15 @@
 use crate::arguments::{AssumptionArgs, ReadingArgs, SeverityArgument};
 use crate::finding_pages::{explain, page};
 use crate::load::{read, write_caveat};
+use crate::progress::Progress;
 use crate::{Console, ExpectedError, Outcome};
-use finding_model::Finding;
+use finding_model::{Finding, Severity};
+use kube_import::Imported;
+use policy_checks::Settings;
+use policy_engine::Program;
 use report_formats::FindingReport;
 use report_formats::findings::{json, junit, markdown, sarif, text};
+use std::collections::BTreeSet;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
@@ -14,6 +19,7 @@ const EXAMPLES: &str = "\
 Examples:
   weir lint manifests/
   weir lint manifests/ --fail-on error -o sarif > weir.sarif
+  weir lint manifests/ --ignore not-isolated,internet-egress
   weir lint --explain unknown-field
 
 Exit codes: 0 no finding at or over --fail-on, 1 findings at or over it, 2 the arguments or the
@@ -49,6 +55,10 @@ pub(crate) struct LintArgs {
     #[arg(help_heading = "Output")]
     fail_on: SeverityArgument,
 
+    /// Leave out findings of these codes, other than errors
+    #[arg(long, value_name = "CODE", value_delimiter = ',', help_heading = "Output")]
+    ignore: Vec<String>,
+
     /// Print what a finding's code means and how to fix it
     #[arg(long, value_name = "CODE", conflicts_with = "paths", help_heading = "Output")]
     explain: Option<String>,
@@ -74,9 +84,10 @@ pub(crate) fn run(args: &LintArgs, console: &mut Console) -> Result<Outcome, Exp
         console.out.write_all(explain(code)?.as_bytes())?;
         return Ok(Outcome::Yes);
     }
+    // A code that does not exist ignores nothing, and nobody would notice.
+    args.ignore.iter().try_for_each(|code| explain(code).map(|_| ()))?;
     let imported = read(&args.paths, &args.reading, console)?;
-    let mut findings = imported.findings.clone();
-    findings.sort_by(|a, b| order(a).cmp(&order(b)));
+    let findings = findings(args, &imported, console);
     let report = FindingReport {
         findings: &findings,
         files: &imported.files,
@@ -90,6 +101,21 @@ pub(crate) fn run(args: &LintArgs, console: &mut Console) -> Result<Outcome, Exp
     }
     write_caveat(&imported, console)?;
     Ok(if report.fails() { Outcome::No } else { Outcome::Yes })
+}
+
+/// What is wrong with the manifests, and, where they could be read, with what they say.
+fn findings(args: &LintArgs, imported: &Imported, console: &Console) -> Vec<Finding> {
+    let ignore: BTreeSet<String> = args.ignore.iter().cloned().collect();
+    let kept = |f: &&Finding| f.severity == Severity::Error || !ignore.contains(f.code.0);
+    let mut findings: Vec<Finding> = imported.findings.iter().filter(kept).cloned().collect();
+    if !imported.has_errors() || args.reading.keep_going {
+        let _progress = Progress::start(console, "checking policies");
+        let assumptions = args.assumptions.assumptions();
+        let program = Program::compile(imported.snapshot.clone(), assumptions);
+        findings.extend(policy_checks::run(&program, &Settings { ignore }));
+    }
+    findings.sort_by(|a, b| order(a).cmp(&order(b)));
+    findings
 }
 
 /// By place, as one reads the files; findings without a place come first.
