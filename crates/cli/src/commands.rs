@@ -1,10 +1,13 @@
 //! All commands: one variant here, one file in `commands/`.
 
+mod check;
 mod completions;
 mod lint;
 mod man;
 mod map;
 mod version;
+
+pub use check::{Answered, BatchAnswerer, CheckWorld};
 
 use crate::exit::{ExpectedError, Outcome};
 use crate::terminal::{ColorArgument, Console};
@@ -46,6 +49,7 @@ pub(crate) struct WeirArgs {
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
+    Check(check::CheckArgs),
     Map(map::MapArgs),
     Lint(lint::LintArgs),
     Completions(completions::CompletionsArgs),
@@ -55,6 +59,7 @@ pub(crate) enum Command {
 
 pub(crate) fn run(command: &Command, console: &mut Console) -> Result<Outcome, ExpectedError> {
     match command {
+        Command::Check(args) => check::run(args, console),
         Command::Map(args) => map::run(args, console),
         Command::Lint(args) => lint::run(args, console),
         Command::Completions(args) => completions::run(args, console),

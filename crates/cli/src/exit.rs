@@ -42,6 +42,10 @@ pub enum ExpectedError {
     Peer(#[from] PeerError),
     #[error("no finding has the code `{code}`{}", question_syntax::did_you_mean(near))]
     UnknownCode { code: String, near: Vec<String> },
+    #[error("cannot open the queries in {path}")]
+    OpenQueries { path: String, source: io::Error },
+    #[error("could not read the queries in {path}")]
+    ReadQueries { path: String, source: io::Error },
     #[error("could not write {path}")]
     WriteFile { path: String, source: io::Error },
     #[error("could not write the output")]
@@ -66,10 +70,12 @@ impl ExpectedError {
             | Self::NothingRead { .. }
             | Self::InputHasErrors(_)
             | Self::Peer(_)
-            | Self::UnknownCode { .. } => INPUT,
+            | Self::UnknownCode { .. }
+            | Self::OpenQueries { .. } => INPUT,
             Self::Import(
                 ImportError::List { .. } | ImportError::Read { .. } | ImportError::Stdin { .. },
             )
+            | Self::ReadQueries { .. }
             | Self::WriteFile { .. }
             | Self::Output(_) => FAILED,
         }

@@ -18,6 +18,7 @@ pub use arguments::{
     AssumptionArgs, InputArgs, KindArgument, PeerArgument, PeerArgumentError, PortArgument,
     PortArgumentError, ProfileArgument, ReadingArgs, SeverityArgument,
 };
+pub use commands::{Answered, BatchAnswerer, CheckWorld};
 pub use exit::{ExpectedError, FAILED, INPUT, NO, Outcome, YES};
 pub use load::load;
 pub use question_syntax::{AddressedPeers, Peer, PeerError, PeerIndex};

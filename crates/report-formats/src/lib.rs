@@ -6,6 +6,7 @@
 //! character that the format itself does not need, nor a character that hides or reorders text; colour
 //! comes only from a [`Palette`]. Deliberately absent: what is being reported, and where it is written to.
 
+pub mod check;
 mod count;
 pub mod findings;
 pub mod json;
@@ -14,6 +15,7 @@ pub mod markdown;
 mod palette;
 mod visible;
 
+pub use check::{Asked, CheckReport, Overall};
 pub use count::counted;
 pub use findings::FindingReport;
 pub use palette::{Palette, Role};
