@@ -5,6 +5,7 @@ mod completions;
 mod lint;
 mod man;
 mod map;
+mod test;
 mod version;
 
 pub use check::{Answered, BatchAnswerer, CheckWorld};
@@ -52,6 +53,7 @@ pub(crate) enum Command {
     Check(check::CheckArgs),
     Map(map::MapArgs),
     Lint(lint::LintArgs),
+    Test(test::TestArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
     Version(version::VersionArgs),
@@ -62,6 +64,7 @@ pub(crate) fn run(command: &Command, console: &mut Console) -> Result<Outcome, E
         Command::Check(args) => check::run(args, console),
         Command::Map(args) => map::run(args, console),
         Command::Lint(args) => lint::run(args, console),
+        Command::Test(args) => test::run(args, console),
         Command::Completions(args) => completions::run(args, console),
         Command::Man(args) => man::run(args, console),
         Command::Version(args) => version::run(args, console),

@@ -38,6 +38,9 @@ pub enum ExpectedError {
     /// The findings themselves are on standard error already.
     #[error("the input has {0}; correct it, or leave out what has errors with --keep-going")]
     InputHasErrors(Counts),
+    /// As [`Self::InputHasErrors`], of tests, which are never left out.
+    #[error("the tests have {0}; correct them: a test that is left out would not fail")]
+    TestHasErrors(Counts),
     #[error(transparent)]
     Peer(#[from] PeerError),
     #[error("no finding has the code `{code}`{}", question_syntax::did_you_mean(near))]
@@ -69,6 +72,7 @@ impl ExpectedError {
             | Self::Import(ImportError::Find { .. })
             | Self::NothingRead { .. }
             | Self::InputHasErrors(_)
+            | Self::TestHasErrors(_)
             | Self::Peer(_)
             | Self::UnknownCode { .. }
             | Self::OpenQueries { .. } => INPUT,

@@ -15,16 +15,27 @@ use std::path::{Path, PathBuf};
 /// answer can be right: without errors, or with what has them left out and said.
 pub fn load(args: &InputArgs, console: &mut Console) -> Result<Imported, ExpectedError> {
     let imported = read(&args.paths, &args.reading, console)?;
+    show((&imported, &[]), &args.reading, console)?;
+    Ok(imported)
+}
+
+/// Shows what is wrong on standard error, and is an error where no answer may be given. What was shown
+/// before is left away.
+pub(crate) fn show(
+    (imported, shown_before): (&Imported, &[Finding]),
+    reading: &ReadingArgs,
+    console: &mut Console,
+) -> Result<(), ExpectedError> {
     let least = if console.verbose { Severity::Info } else { Severity::Warning };
-    let shown: Vec<Finding> =
-        imported.findings.iter().filter(|finding| finding.severity >= least).cloned().collect();
+    let is_new = |finding: &&Finding| finding.severity >= least && !shown_before.contains(finding);
+    let shown: Vec<Finding> = imported.findings.iter().filter(is_new).cloned().collect();
     let palette = console.err_palette;
     text::write_findings(&mut console.err, &shown, &imported.files, palette)?;
-    if imported.must_stop(&options(&args.reading)) {
+    if imported.must_stop(&options(reading)) {
         return Err(ExpectedError::InputHasErrors(Counts::of(&imported.findings)));
     }
-    write_caveat(&imported, console)?;
-    Ok(imported)
+    write_caveat(imported, console)?;
+    Ok(())
 }
 
 /// Reads the manifests and shows nothing of what is wrong with them.
@@ -33,13 +44,7 @@ pub(crate) fn read(
     reading: &ReadingArgs,
     console: &mut Console,
 ) -> Result<Imported, ExpectedError> {
-    let inputs = inputs(paths)?;
-    let progress = Progress::start(console, "reading manifests");
-    let imported = kube_import::import(&inputs, &options(reading))?;
-    drop(progress);
-    if console.verbose {
-        write_summary(&imported, &mut console.err)?;
-    }
+    let imported = read_inputs(&inputs(paths)?, reading, console)?;
     // A folder that was misspelt must not pass for one without mistakes.
     if imported.n_objects == 0 && !imported.has_errors() {
         let paths = paths.iter().map(|path| path.display().to_string()).collect();
@@ -48,7 +53,39 @@ pub(crate) fn read(
     Ok(imported)
 }
 
-fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>, ExpectedError> {
+/// Reads what was read before once more, together with other paths. Files keep their ids, because they
+/// come first, and standard input is not read twice.
+pub(crate) fn read_beside(
+    (paths, before): (&[PathBuf], &Imported),
+    more: &[PathBuf],
+    reading: &ReadingArgs,
+    console: &mut Console,
+) -> Result<Imported, ExpectedError> {
+    let mut all = inputs(paths)?;
+    for input in all.iter_mut().filter(|input| **input == Input::Stdin) {
+        let stdin = before.files.texts().find(|(file, _)| before.files.name(*file) == "-");
+        let text = stdin.map(|(_, text)| text.to_owned()).unwrap_or_default();
+        *input = Input::Text { name: "-".to_owned(), text };
+    }
+    all.extend(more.iter().cloned().map(Input::Path));
+    read_inputs(&all, reading, console)
+}
+
+fn read_inputs(
+    inputs: &[Input],
+    reading: &ReadingArgs,
+    console: &mut Console,
+) -> Result<Imported, ExpectedError> {
+    let progress = Progress::start(console, "reading manifests");
+    let imported = kube_import::import(inputs, &options(reading))?;
+    drop(progress);
+    if console.verbose {
+        write_summary(&imported, &mut console.err)?;
+    }
+    Ok(imported)
+}
+
+pub(crate) fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>, ExpectedError> {
     let is_stdin = |path: &Path| path == Path::new("-");
     if paths.iter().filter(|path| is_stdin(path)).count() > 1 {
         return Err(ExpectedError::Usage("standard input `-` can be read only once".to_owned()));
@@ -59,7 +96,7 @@ fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>, ExpectedError> {
     Ok(paths.iter().map(input).collect())
 }
 
-fn options(reading: &ReadingArgs) -> Options {
+pub(crate) fn options(reading: &ReadingArgs) -> Options {
     let ReadingArgs { keep_going, max_file_size } = *reading;
     let defaults = Options::default();
     Options {

@@ -85,6 +85,11 @@ impl SourceFiles {
         self.texts.insert(file, Text::new(text));
     }
 
+    /// The files that were kept whole.
+    pub fn texts(&self) -> impl Iterator<Item = (FileId, &str)> {
+        self.texts.iter().map(|(file, text)| (*file, text.text.as_str()))
+    }
+
     pub fn line(&self, file: FileId, line: u32) -> Option<&str> {
         let kept = self.lines.get(&(file, line)).map(String::as_str);
         kept.or_else(|| self.texts.get(&file)?.line(line))

@@ -7,6 +7,7 @@ use crate::results::{Problem, ProblemKind};
 use crate::spec::{OnUndefined, Quantifier, Scope};
 use crate::violations::Violations;
 use crate::world::{World, example_address};
+use net_types::Traffic;
 use policy_engine::{End, PairTraffic, TrafficCache};
 use roaring::RoaringBitmap;
 
@@ -33,9 +34,23 @@ pub(crate) fn run(
         (Quantifier::Some, Quantifier::Every) => {
             one_side(world, (connections, scope), Side::To, undefined)
         }
-        (Quantifier::Some, Quantifier::Some) => any_pair(world, connections, scope, undefined),
+        (Quantifier::Some, Quantifier::Some) => {
+            any_pair(world, connections, scope, |block| passes(block, undefined))
+        }
     };
     problem.into_iter().collect()
+}
+
+/// Says so where nothing of the scope gets through, on any of its ports.
+pub(crate) fn nothing_passes(
+    world: &World<'_>,
+    connections: Connections<'_>,
+    scope: &Scope,
+    undefined: OnUndefined,
+) -> Option<Problem> {
+    any_pair(world, connections, scope, |block| {
+        !block.wanted.intersection(&good(block, undefined)).is_empty()
+    })
 }
 
 /// The side each end of which must have a partner.
@@ -45,14 +60,17 @@ enum Side {
     To,
 }
 
-/// What an assertion that takes undefined for good counts as allowed.
 fn passes(block: &Block, undefined: OnUndefined) -> bool {
+    block.wanted.difference(&good(block, undefined)).is_empty()
+}
+
+/// What counts as allowed.
+fn good(block: &Block, undefined: OnUndefined) -> Traffic {
     let PairTraffic { allowed, undefined: open, reasons: _ } = &block.traffic;
-    let good = match undefined {
+    match undefined {
         OnUndefined::Fail => allowed.clone(),
         OnUndefined::Pass => allowed.union(open),
-    };
-    block.wanted.difference(&good).is_empty()
+    }
 }
 
 fn every_pair(
@@ -63,12 +81,7 @@ fn every_pair(
 ) -> Option<Problem> {
     let mut violations = Violations::default();
     visit(world, connections, Denied::Visit, |block| {
-        let PairTraffic { allowed, undefined: open, reasons: _ } = &block.traffic;
-        let good = match undefined {
-            OnUndefined::Fail => allowed.clone(),
-            OnUndefined::Pass => allowed.union(open),
-        };
-        let missing = block.wanted.difference(&good);
+        let missing = block.wanted.difference(&good(block, undefined));
         missing.is_empty() || violations.of_block(world, block, |_, _| missing.clone())
     });
     let message = "expected every one of these connections to be allowed";
@@ -79,13 +92,13 @@ fn any_pair(
     world: &World<'_>,
     connections: Connections<'_>,
     scope: &Scope,
-    undefined: OnUndefined,
+    passes: impl Fn(&Block) -> bool,
 ) -> Option<Problem> {
     let mut found = false;
     let mut first_pair = None;
     visit(world, connections, Denied::Visit, |block| {
         let pair = block.pairs(world).next();
-        found |= passes(block, undefined) && pair.is_some();
+        found |= pair.is_some() && passes(block);
         if first_pair.is_none() {
             first_pair = pair.map(|pair| (pair, block.wanted.clone()));
         }

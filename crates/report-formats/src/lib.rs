@@ -13,10 +13,12 @@ pub mod json;
 pub mod map;
 pub mod markdown;
 mod palette;
+pub mod test_results;
 mod visible;
 
 pub use check::{Asked, CheckReport, Overall};
 pub use count::counted;
 pub use findings::FindingReport;
 pub use palette::{Palette, Role};
+pub use test_results::{TestReport, TestRun};
 pub use visible::{is_hidden, visible, visible_lines};
