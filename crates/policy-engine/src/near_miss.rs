@@ -20,8 +20,10 @@ use crate::program::Program;
 use crate::verdict::{Cause, RuleId, Side, Verdict};
 use net_types::Protocol;
 use policy_model::{
-    Action, Direction, NamespaceScope, Network, Peers, Pod, Policy, Rule, RuleRef, Tier,
+    Action, Direction, NamespaceScope, Network, Peers, Pod, Policy, Rule, RuleRef, Service, Tier,
+    WorkloadRef,
 };
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 /// A rule that nearly matches. Its direction is not the denied one where that is what differs.
@@ -133,6 +135,9 @@ impl Program {
         let mut found: Vec<NearMiss> =
             self.policies().flat_map(|policy| search.of_policy(policy)).collect();
         found.sort();
+        // Beside a slip, what differs by another intent is only noise.
+        let limit = found.first().map_or(0, |nearest| nearest.distance * 2);
+        found.retain(|near| near.distance <= limit);
         found.truncate(MOST);
         found
     }
@@ -215,7 +220,7 @@ impl<'q> Search<'q> {
         rule_ref: RuleRef,
         subject: &[Difference],
     ) -> Option<NearMiss> {
-        let peer = self.peer_differences(rule)?;
+        let peer = self.peer_differences(rule, self.question.peer(self.direction))?;
         let port = self.port_difference(policy, rule);
         let parts = [
             (RulePart::Subject, subject.is_empty()),
@@ -226,8 +231,9 @@ impl<'q> Search<'q> {
         differences.extend(peer);
         differences.extend(port.map(Difference::Port));
         if rule_ref.direction != self.direction {
-            // Reversed, a rule that differs in anything else is a rule about something else.
-            if !differences.is_empty() {
+            // Reversed, a rule that differs in anything else is about something else, and one for the
+            // subject itself as well is broad on purpose.
+            if !differences.is_empty() || self.admits_subject(rule) {
                 return None;
             }
             differences.push(Difference::OtherDirection);
@@ -283,10 +289,14 @@ impl<'q> Search<'q> {
         differences
     }
 
+    fn admits_subject(&self, rule: &Rule) -> bool {
+        let subject = self.question.subject(self.direction);
+        self.peer_differences(rule, subject).is_some_and(|differences| differences.is_empty())
+    }
+
     /// `None` where no peer of the rule can be compared with the end.
-    fn peer_differences(&self, rule: &Rule) -> Option<Vec<Difference>> {
+    fn peer_differences(&self, rule: &Rule, end: &End) -> Option<Vec<Difference>> {
         let Peers::Listed(peers) = &rule.peers else { return Some(Vec::new()) };
-        let end = self.question.peer(self.direction);
         let each = peers.iter().map(|peer| peers::differences(self.program, &peer.matches, end));
         let all: Option<Vec<Option<Vec<Difference>>>> = each.collect();
         // An unknown peer makes the whole rule match nothing.
@@ -314,6 +324,28 @@ pub struct ServicePortHint {
 }
 
 impl Program {
+    /// The workloads of a Service's namespace that its selector nearly selects, nearest first.
+    pub fn nearly_selected(&self, service: &Service) -> Vec<(WorkloadRef, Vec<LabelDifference>)> {
+        let Some(selector) = &service.selector else { return Vec::new() };
+        let mut found: BTreeMap<WorkloadRef, (u32, Vec<LabelDifference>)> = BTreeMap::new();
+        for (_, pod) in self.pods().filter(|(_, pod)| pod.namespace == service.namespace) {
+            let owner = LabelOwner::Pod;
+            let differences = labels::unmet(selector, Some(&pod.labels), &owner);
+            let distance: u32 = differences.iter().map(LabelDifference::weight).sum();
+            let is_nearer = found.get(&pod.workload).is_none_or(|(known, _)| distance < *known);
+            if (1..FARTHEST).contains(&distance) && is_nearer {
+                found.insert(pod.workload.clone(), (distance, differences));
+            }
+        }
+        let mut nearest: Vec<(u32, WorkloadRef, Vec<LabelDifference>)> = found
+            .into_iter()
+            .map(|(workload, (distance, differences))| (distance, workload, differences))
+            .collect();
+        nearest.sort();
+        nearest.truncate(MOST);
+        nearest.into_iter().map(|(_, workload, differences)| (workload, differences)).collect()
+    }
+
     /// Whether a question about a pod's port is likely about a Service in front of it.
     pub fn service_port_hint(
         &self,

@@ -35,7 +35,7 @@ pub(crate) struct Profile {
     pub(crate) admin: Vec<Group>,
     pub(crate) network_policy: Range<usize>,
     pub(crate) baseline: Vec<Group>,
-    /// The NetworkPolicies that cover the direction, also those without rules.
+    /// The NetworkPolicies that cover the direction; those without rules first.
     pub(crate) isolating: Vec<PolicyIx>,
     /// Rules for any peer.
     any: RuleBits,
@@ -178,11 +178,19 @@ struct Builder<'a> {
     slots: Vec<RuleSlot>,
     compiled: Vec<&'a CompiledRule>,
     isolating: Vec<PolicyIx>,
+    /// How many of `isolating` have no rules; they come first.
+    n_without_rules: usize,
 }
 
 impl<'a> Builder<'a> {
     fn new(direction: Direction) -> Self {
-        Self { direction, slots: Vec::new(), compiled: Vec::new(), isolating: Vec::new() }
+        Self {
+            direction,
+            slots: Vec::new(),
+            compiled: Vec::new(),
+            isolating: Vec::new(),
+            n_without_rules: 0,
+        }
     }
 
     /// Appends the rules of one tier and returns its groups of equal priority.
@@ -207,7 +215,11 @@ impl<'a> Builder<'a> {
                 self.compiled.push(rule);
             }
             policies.push(first..self.slots.len());
-            if policy.policy.tier == Tier::NetworkPolicy {
+            if policy.policy.tier == Tier::NetworkPolicy && rules.is_empty() {
+                // What people call the default deny is what they look for as the cause of a denial.
+                self.isolating.insert(self.n_without_rules, *ix);
+                self.n_without_rules += 1;
+            } else if policy.policy.tier == Tier::NetworkPolicy {
                 self.isolating.push(*ix);
             }
         }

@@ -68,7 +68,8 @@ impl RuleId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Cause {
     Rule(RuleId),
-    /// NetworkPolicies isolate the pod and none of their rules matched; the first of them.
+    /// NetworkPolicies isolate the pod and none of their rules matched; the first of them, which is one
+    /// without rules if there is any.
     Isolation(PolicyIx),
     /// No policy that selects the pod spoke.
     NoPolicy,

@@ -154,14 +154,13 @@ impl Opener<'_> {
         }
     }
 
-    /// A rule just before the tier's first one that matches and does not accept. It opens the
-    /// policy's other subjects too.
+    /// A rule just before the tier's first one that matches, or may. It opens the policy's other
+    /// subjects too.
     fn before_matching_rule(&self, tier: Tier) -> Option<PolicyChange> {
-        let mut matching = self.matching.iter().filter(|rule| {
-            self.program.action_of(**rule) != Some(Action::Accept)
-                && self.program.policy_of(**rule).is_some_and(|policy| policy.tier == tier)
-        });
-        let first = matching.next()?;
+        let mut matching = self.matching.iter();
+        let first = matching.find(|rule| {
+            self.program.policy_of(**rule).is_some_and(|policy| policy.tier == tier)
+        })?;
         self.with_rule(self.program.policy_of(*first)?, first.index())
     }
 

@@ -11,7 +11,7 @@ use policy_model::{Direction, PodOrigin};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Traffic between two workloads, or a workload and addresses outside, that a change allows or stops.
-/// As in maps, pairs whose change is only in protocols without ports are not listed.
+/// As in maps, protocols without ports are not considered.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Opening {
     pub from: MapPeer,
@@ -42,13 +42,20 @@ struct Shift {
 
 impl Shift {
     fn of(before: &PairTraffic, after: &PairTraffic) -> Self {
-        let possible = |traffic: &PairTraffic| traffic.allowed.union(&traffic.undefined);
+        // A delta does not know of pairs that exchange only protocols without ports, so what it says of
+        // these protocols may be no change at all.
+        let sure = |traffic: &PairTraffic| Traffic { other: false, ..traffic.allowed.clone() };
+        let possible = |traffic: &PairTraffic| Traffic {
+            other: false,
+            ..traffic.allowed.union(&traffic.undefined)
+        };
+        let (surely_was, surely_is) = (sure(before), sure(after));
         let (was, is) = (possible(before), possible(after));
-        let opened = after.allowed.difference(&before.allowed);
+        let opened = surely_is.difference(&surely_was);
         let closed = was.difference(&is);
         Self {
             maybe_opened: is.difference(&was).difference(&opened),
-            maybe_closed: before.allowed.difference(&after.allowed).difference(&closed),
+            maybe_closed: surely_was.difference(&surely_is).difference(&closed),
             opened,
             closed,
         }

@@ -41,21 +41,25 @@ impl LabelDifference {
 }
 
 /// One difference for each requirement that does not hold. Labels that are not known are none.
-pub(super) fn differences<'a>(
+pub(super) fn differences(
     part: RulePart,
-    selector: &'a LabelSelector,
-    labels: Option<&'a Labels>,
-    owner: &'a LabelOwner,
-) -> impl Iterator<Item = Difference> + 'a {
+    selector: &LabelSelector,
+    labels: Option<&Labels>,
+    owner: &LabelOwner,
+) -> impl Iterator<Item = Difference> {
+    let unmet = unmet(selector, labels, owner).into_iter();
+    unmet.map(move |difference| Difference::Label { part, difference })
+}
+
+pub(super) fn unmet(
+    selector: &LabelSelector,
+    labels: Option<&Labels>,
+    owner: &LabelOwner,
+) -> Vec<LabelDifference> {
     let none = Labels::default();
-    let labels = labels.cloned().unwrap_or(none);
-    selector.requirements().filter_map(move |requirement| {
-        let unmet = !requirement.matches(&labels);
-        unmet.then(|| Difference::Label {
-            part,
-            difference: difference(requirement, &labels, owner),
-        })
-    })
+    let labels = labels.unwrap_or(&none);
+    let unmet = selector.requirements().filter(|requirement| !requirement.matches(labels));
+    unmet.map(|requirement| difference(requirement, labels, owner)).collect()
 }
 
 fn difference(requirement: &Requirement, labels: &Labels, owner: &LabelOwner) -> LabelDifference {
