@@ -1,5 +1,9 @@
 //! Runs the reading: files in batches, documents of a batch on all cores, results in order.
 
+mod what_if;
+
+pub use what_if::{ObjectName, ObjectNameError, WhatIf, import_what_if};
+
 use crate::assemble::{Assembled, assemble};
 use crate::document::{self, Keep, Limits, Segment};
 use crate::objects::Lowered;
@@ -64,22 +68,22 @@ const CHUNK: usize = 32;
 const PARALLEL_BYTES: usize = 200_000;
 
 pub fn import(inputs: &[Input], options: &Options) -> Result<Imported, ImportError> {
-    let mut findings = Vec::new();
-    let sources = reader::sources(inputs, &mut findings)?;
-    let mut reading =
-        Reading { options, files: SourceFiles::default(), lowered: Lowered::default() };
-    reading.lowered.findings = findings;
-    reading.sources(sources)?;
-    let Reading { options: _, files, mut lowered } = reading;
+    let mut reading = Reading::new(options);
+    reading.read(inputs)?;
+    let Reading { options: _, files, lowered } = reading;
+    Ok(assembled(lowered, files))
+}
+
+fn assembled(mut lowered: Lowered, files: SourceFiles) -> Imported {
     let Assembled { snapshot, findings, n_terminated } = assemble(&mut lowered, &files);
-    Ok(Imported {
+    Imported {
         snapshot,
         findings,
         files,
         other_kinds: lowered.other_kinds,
         n_objects: lowered.n_objects,
         n_terminated,
-    })
+    }
 }
 
 /// Reads texts that are already there; they can only give findings.

@@ -25,7 +25,7 @@ use tiered::Version;
 pub(crate) use workload::{Template, Workload};
 
 /// An object that was read without an error.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Object {
     Namespace(Namespace),
     Node(policy_model::Node),
@@ -39,7 +39,7 @@ pub(crate) enum Object {
 }
 
 /// What one document, or several in a row, came to.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Lowered {
     pub objects: Vec<Object>,
     pub findings: Vec<Finding>,

@@ -10,7 +10,7 @@ use policy_model::{ContainerPort, Pod, PodOrigin, WorkloadKind, WorkloadRef};
 use std::net::IpAddr;
 
 /// A pod whose workload is not settled before all objects are known.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct OwnedPod {
     pub pod: Pod,
     pub controller: Option<OwnerRef>,

@@ -7,7 +7,7 @@ use crate::document::{Decoder, Fields};
 use finding_model::SourceSpan;
 use policy_model::{Pod, PodOrigin, WorkloadKind, WorkloadRef};
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Workload {
     pub id: WorkloadRef,
     pub controller: Option<OwnerRef>,
@@ -16,7 +16,7 @@ pub(crate) struct Workload {
 }
 
 /// Whether the workload can have pods that are not in the input.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Template {
     Pod(Box<Pod>),
     /// A finished Job, or a ReplicaSet that its owner has scaled to none.
