@@ -65,20 +65,23 @@ fn of_ends(
     if is_empty(to) {
         return Err(nothing(question.to));
     }
-    let port = match question.port {
+    let answers = world.program.answers(from, to, &asked_port(question.port));
+    if answers.is_empty() {
+        let Question { to, port, .. } = question;
+        return Err(ExpectedError::Usage(format!("nothing in {to} serves a port named {port}")));
+    }
+    Ok(answers)
+}
+
+pub(crate) fn asked_port(port: &PortArgument) -> AskedPort {
+    match port {
         PortArgument::All => AskedPort::All,
         PortArgument::Number { protocol, port } => AskedPort::One(*protocol, *port),
         PortArgument::Portless(protocol) => AskedPort::One(*protocol, 0),
         PortArgument::Named { protocol, name } => {
             AskedPort::Named { protocol: *protocol, name: name.clone() }
         }
-    };
-    let answers = world.program.answers(from, to, &port);
-    if answers.is_empty() {
-        let Question { to, port, .. } = question;
-        return Err(ExpectedError::Usage(format!("nothing in {to} serves a port named {port}")));
     }
-    Ok(answers)
 }
 
 /// The answers, and whether a single connection was asked about, which endpoints may answer differently.
@@ -165,7 +168,7 @@ pub(crate) fn service_ports(service: &Service, port: &PortArgument) -> Result<Po
 }
 
 /// A Service that opens connections stands for its pods.
-fn ends(world: CheckWorld<'_>, peer: &Peer) -> EndSet {
+pub(crate) fn ends(world: CheckWorld<'_>, peer: &Peer) -> EndSet {
     let ids = |pods: &[usize]| pods.iter().copied().map(PodId::from_index).collect();
     let nodes = |names: &[String]| {
         let nodes = names.iter().filter_map(|name| world.snapshot.nodes.get(name));
@@ -190,7 +193,7 @@ fn ends(world: CheckWorld<'_>, peer: &Peer) -> EndSet {
     }
 }
 
-fn is_empty(ends: &EndSet) -> bool {
+pub(crate) fn is_empty(ends: &EndSet) -> bool {
     ends.pods.is_empty() && ends.nodes.is_empty() && ends.outside.is_empty()
 }
 

@@ -100,7 +100,7 @@ fn an_answer_names_the_rule_of_each_side() {
             r#"{"id":1,"verdict":"deny","egress":{"verdict":"allow","tier":"NetworkPolicy","kind":"#,
             r#""NetworkPolicy","policy":"shop/web-out","rule":0,"file":"f.yaml","line":25},"ingress":"#,
             r#"{"verdict":"deny","tier":"NetworkPolicy","kind":"NetworkPolicy","policy":"pay/closed","#,
-            r#""file":"f.yaml","line":30}}"#
+            r#""file":"f.yaml","line":28}}"#
         )
     );
 }
