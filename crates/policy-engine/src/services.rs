@@ -6,7 +6,10 @@ use crate::program::Program;
 use crate::semantics::{Reason, Reasons, Semantics};
 use crate::verdict::{DecidingTier, Decision, Side, Verdict};
 use net_types::Protocol;
-use policy_model::{Direction, NamespaceScope, Service, ServiceKind, ServicePort, TargetPort};
+use policy_model::{
+    Action, Direction, NamespaceScope, PeerMatch, Peers, Rule, Service, ServiceKind, ServicePort,
+    TargetPort,
+};
 use std::fmt;
 use std::net::IpAddr;
 
@@ -215,7 +218,8 @@ impl Program {
         decision
     }
 
-    /// Whether egress to the Service's own address would be allowed, if policies saw it before DNAT.
+    /// Whether a block would let egress to the Service's own address pass, if policies saw it before
+    /// DNAT. Only blocks are in doubt: pods and ports of a rule are always those of the backend.
     fn sees_allowed_address(
         &self,
         from: &End,
@@ -225,8 +229,14 @@ impl Program {
     ) -> bool {
         let ServiceKind::ClusterIp { addresses } = &service.kind else { return false };
         addresses.iter().any(|address| {
-            let before = self.decide_between(from, &End::Address(*address), protocol, port);
-            before.egress.verdict == Verdict::Allow
+            let before = End::Address(*address);
+            let ends = (from, &before);
+            self.decide_between(from, &before, protocol, port).egress.verdict == Verdict::Allow
+                && self
+                    .matching_rules(Direction::Egress, ends, protocol, port)
+                    .into_iter()
+                    .filter_map(|id| self.rule(id))
+                    .any(accepts_networks)
         })
     }
 
@@ -236,4 +246,13 @@ impl Program {
                 || self.deciding_tier(side.cause) == DecidingTier::NetworkPolicy
         })
     }
+}
+
+fn accepts_networks(rule: &Rule) -> bool {
+    let peers = match &rule.peers {
+        Peers::Any => return false,
+        Peers::Listed(peers) => peers,
+    };
+    rule.action == Action::Accept
+        && peers.iter().any(|peer| matches!(peer.matches, PeerMatch::Networks(_)))
 }
