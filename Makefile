@@ -80,14 +80,14 @@ bench: | toolchain ## Measure what the project promises
 
 # libFuzzer needs flags that stable Rust hides; docs/fuzzing.md. Without link-time optimisation it builds in
 # half the time.
-FUZZ_TARGETS := manifest test_file
+FUZZ_TARGETS := batch manifest test_file
 FUZZ_SECONDS ?= 60
 fuzz: $(CARGO_FUZZ) ## Run every fuzz target for FUZZ_SECONDS (60)
 	@command -v c++ >/dev/null || { echo "a C++ compiler is missing: libFuzzer needs it" >&2; exit 1; }
 	@for target in $(FUZZ_TARGETS); do \
 	  mkdir -p fuzz/corpus/$$target; \
 	  RUSTC_BOOTSTRAP=1 CARGO_PROFILE_RELEASE_LTO=off PATH="$(TOOLS)/bin:$$PATH" \
-	    $(CARGO) fuzz run --fuzz-dir fuzz $$target fuzz/corpus/$$target fuzz/seeds/$$target examples -- \
+	    $(CARGO) fuzz run --fuzz-dir fuzz $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
 	    -max_total_time=$(FUZZ_SECONDS) -max_len=16384 -rss_limit_mb=2048 -timeout=20 \
 	    -dict=fuzz/dictionaries/$$target.dict; \
 	done

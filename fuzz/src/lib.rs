@@ -4,9 +4,11 @@
 //! The targets in `targets/` only call these functions, and so does a test that replays the seeds, so
 //! that they are compiled and run with every other test. Time and memory are bounded by the fuzzer.
 
+mod batch;
 mod manifest;
 mod test_file;
 
+pub use batch::batch;
 pub use manifest::manifest;
 pub use test_file::test_file;
 

@@ -28,8 +28,8 @@ fn errors(findings: &[Finding]) -> Vec<&Finding> {
 
 #[test]
 fn targets_run_on_their_seeds() {
-    let targets: [(&str, fn(&[u8])); 2] =
-        [("manifest", fuzz::manifest), ("test_file", fuzz::test_file)];
+    let targets: [(&str, fn(&[u8])); 3] =
+        [("batch", fuzz::batch), ("manifest", fuzz::manifest), ("test_file", fuzz::test_file)];
     for (folder, target) in targets {
         for (_, bytes) in files_of(folder) {
             target(&bytes);

@@ -1,8 +1,10 @@
 //! `cargo xtask bench`: the figures that the project promises, measured on this machine.
 //!
 //! A bench is a function that measures and prints; add one as a file in `bench/` and a line in
-//! [`BENCHES`]. Benches are not tests: nothing fails because a machine is slow.
+//! [`BENCHES`]. Whatever needs the engine is in the crate `engine-bench`, so that the other checks build
+//! without it. Benches are not tests: nothing fails because a machine is slow.
 
+mod engine;
 mod start;
 
 use anyhow::{Result, bail};
@@ -15,19 +17,52 @@ use std::time::Duration;
 pub(crate) struct BenchArgs {
     /// Which benches; `all` for every one.
     names: Vec<String>,
+    /// How many verdicts `oracle` compares, if not 5,000,000.
+    #[arg(long)]
+    verdicts: Option<u64>,
+    /// The first world of `oracle`, if not 0.
+    #[arg(long)]
+    seed: Option<u64>,
 }
 
 struct Bench {
     name: &'static str,
     about: &'static str,
-    measure: fn(&Path) -> Result<()>,
+    measure: fn(&Path, &BenchArgs) -> Result<()>,
 }
 
-const BENCHES: &[Bench] = &[Bench {
-    name: "start",
-    about: "from the start of the process to its end, doing nothing",
-    measure: start::measure,
-}];
+const BENCHES: &[Bench] = &[
+    Bench {
+        name: "start",
+        about: "from the start of the process to its end, doing nothing",
+        measure: start::measure,
+    },
+    Bench {
+        name: "map",
+        about: "all-pairs maps, reading and printing included, against the naive oracle",
+        measure: |root, _| engine::measure(root, "map"),
+    },
+    Bench {
+        name: "change",
+        about: "one policy of 11,500 changed, against compiling and mapping all anew",
+        measure: |root, _| engine::measure(root, "change"),
+    },
+    Bench {
+        name: "check",
+        about: "two million queries in one batch, against the naive oracle",
+        measure: |root, _| engine::measure(root, "check"),
+    },
+    Bench {
+        name: "read",
+        about: "reading the same cluster as JSON and as block YAML",
+        measure: |root, _| engine::measure(root, "read"),
+    },
+    Bench {
+        name: "oracle",
+        about: "the engine against the naive oracle on random verdicts; fails on a difference",
+        measure: |root, arguments| engine::compare(root, arguments.verdicts, arguments.seed),
+    },
+];
 
 pub(crate) fn run(root: &Path, arguments: &BenchArgs) -> Result<ExitCode> {
     if arguments.names.is_empty() {
@@ -38,7 +73,7 @@ pub(crate) fn run(root: &Path, arguments: &BenchArgs) -> Result<ExitCode> {
     }
     for bench in chosen(&arguments.names)? {
         println!("== {}: {}", bench.name, bench.about);
-        (bench.measure)(root)?;
+        (bench.measure)(root, arguments)?;
     }
     Ok(ExitCode::SUCCESS)
 }

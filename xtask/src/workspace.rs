@@ -32,14 +32,19 @@ pub(crate) fn cargo(root: &Path) -> Command {
     command
 }
 
-/// Builds the binary in a profile and gives its path.
+/// Builds `weir` in a profile and gives its path.
 pub(crate) fn build_weir(root: &Path, profile: &str) -> Result<PathBuf> {
+    build(root, "weir", profile)
+}
+
+/// Builds the binary of a package that is called like the package, and gives its path.
+pub(crate) fn build(root: &Path, package: &str, profile: &str) -> Result<PathBuf> {
     let mut build = cargo(root);
     build.args([
         "build",
         "--quiet",
         "--package",
-        "weir",
+        package,
         "--message-format",
         "json",
         "--profile",
@@ -48,12 +53,12 @@ pub(crate) fn build_weir(root: &Path, profile: &str) -> Result<PathBuf> {
     let output =
         build.stderr(std::process::Stdio::inherit()).output().context("running cargo build")?;
     if !output.status.success() {
-        bail!("building weir failed");
+        bail!("building {package} failed");
     }
     let messages = String::from_utf8_lossy(&output.stdout);
     let artifacts = messages.lines().filter_map(|line| serde_json::from_str::<Artifact>(line).ok());
     artifacts
-        .filter(|artifact| artifact.target.name == "weir")
+        .filter(|artifact| artifact.target.name == package)
         .find_map(|artifact| artifact.executable)
         .context("cargo build named no executable")
 }

@@ -1,6 +1,6 @@
 //! The engine and the naive oracle agree on random worlds: single verdicts, and sets of ports.
 
-use net_types::Protocol;
+use net_types::{AddressRange, AddressSet, IpNet, Protocol};
 use policy_engine::{Assumptions, End, PodId, Program, Semantics, TrafficCache, Verdict};
 use policy_model::{Direction, Snapshot};
 use policy_oracle::worlds::{Asked, AskedEnd, PodKey, World, worlds};
@@ -30,27 +30,43 @@ fn translate(verdict: policy_oracle::Verdict) -> Verdict {
     }
 }
 
+/// Pods of unknown address have one of each family.
+fn dual_stack() -> AddressSet {
+    let nets: [IpNet; 2] = ["10.0.0.0/8", "fd00::/8"].map(|net| net.parse().unwrap());
+    nets.into_iter().map(AddressRange::from).collect()
+}
+
 /// Verdict, egress, ingress.
-fn by_oracle(world: &World, asked: &Asked, profile: policy_oracle::Profile) -> [Verdict; 3] {
+fn by_oracle(
+    world: &World,
+    asked: &Asked,
+    assumptions: &policy_oracle::Assumptions,
+) -> [Verdict; 3] {
     let snapshot = &world.snapshot;
-    let assumptions = policy_oracle::Assumptions { profile, ..Default::default() };
     let question = asked.question(snapshot).unwrap();
     let side = |direction| {
-        translate(policy_oracle::evaluate_side(snapshot, &assumptions, &question, direction))
+        translate(policy_oracle::evaluate_side(snapshot, assumptions, &question, direction))
     };
-    let whole = translate(policy_oracle::evaluate(snapshot, &assumptions, &question));
+    let whole = translate(policy_oracle::evaluate(snapshot, assumptions, &question));
     [whole, side(Direction::Egress), side(Direction::Ingress)]
 }
 
-fn agree(world: &World) -> Result<(), TestCaseError> {
+/// Under both profiles; `None` leaves the pod networks to what either assumes.
+fn agree(world: &World, pod_networks: Option<&AddressSet>) -> Result<(), TestCaseError> {
     for (semantics, profile) in PROFILES {
-        let program = Program::compile(world.snapshot.clone(), Assumptions::new(semantics));
+        let mut assumptions = Assumptions::new(semantics);
+        let mut of_oracle = policy_oracle::Assumptions { profile, ..Default::default() };
+        if let Some(networks) = pod_networks {
+            assumptions.pod_networks = networks.clone();
+            of_oracle.pod_networks = networks.clone();
+        }
+        let program = Program::compile(world.snapshot.clone(), assumptions);
         let mut cache = TrafficCache::default();
         for asked in &world.questions {
             let (from, to) = (end(&world.snapshot, &asked.from), end(&world.snapshot, &asked.to));
             let decision = program.decide(&from, &to, asked.protocol, asked.port);
             let engine = [decision.verdict, decision.egress.verdict, decision.ingress.verdict];
-            let oracle = by_oracle(world, asked, profile);
+            let oracle = by_oracle(world, asked, &of_oracle);
             prop_assert_eq!(engine, oracle, "{} {:?}", semantics, asked);
             prop_assert_eq!(decision.reasons.is_empty(), decision.verdict != Verdict::Undefined);
             let traffic = program.traffic(&from, &to, &mut cache);
@@ -73,7 +89,12 @@ proptest! {
 
     #[test]
     fn engine_and_oracle_agree(world in worlds()) {
-        agree(&world)?;
+        agree(&world, None)?;
+    }
+
+    #[test]
+    fn they_agree_about_dual_stack_clusters(world in worlds()) {
+        agree(&world, Some(&dual_stack()))?;
     }
 }
 

@@ -1,5 +1,6 @@
 //! How long the process takes that does nothing: `weir --version`. Promised: under 10 ms.
 
+use super::BenchArgs;
 use crate::workspace;
 use anyhow::{Context, Result, bail};
 use std::path::Path;
@@ -8,7 +9,7 @@ use std::time::Instant;
 
 const RUNS: usize = 101;
 
-pub(super) fn measure(root: &Path) -> Result<()> {
+pub(super) fn measure(root: &Path, _arguments: &BenchArgs) -> Result<()> {
     let weir = workspace::build_weir(root, "release")?;
     let mut durations = Vec::with_capacity(RUNS);
     for _ in 0..RUNS {
