@@ -48,6 +48,11 @@ impl Program {
         protocol: Protocol,
         port: u16,
     ) -> Decision {
+        if let (End::Pod(from), End::Pod(to)) = (from, to)
+            && let Some(decision) = self.decide_plain((*from, *to), protocol, port)
+        {
+            return decision;
+        }
         match (self.facts(from), self.facts(to)) {
             (Some(source), Some(destination)) => {
                 self.decide_facts(&source, &destination, (protocol, port))

@@ -32,6 +32,7 @@ mod lookup;
 mod map;
 mod near_miss;
 mod objects;
+mod packet;
 mod plain;
 mod policies;
 mod ports;
