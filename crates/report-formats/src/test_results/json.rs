@@ -157,153 +157,152 @@ fn place(value: &mut Value, span: Option<SourceSpan>, files: &SourceFiles) {
 mod tests {
     use super::super::fixtures::{HOSTILE, hostile, ordinary, shown};
     use super::*;
-    use expect_test::expect;
+
+    const FIELDS: &str = r#"{
+  "apiVersion": "weir.dev/v1alpha1",
+  "kind": "TestResults",
+  "passed": false,
+  "runs": [
+    {
+      "assumptions": {
+        "podNetworks": [
+          "10.0.0.0/8",
+          "100.64.0.0/10",
+          "172.16.0.0/12",
+          "192.168.0.0/16"
+        ]
+      },
+      "coverage": {
+        "byAssertions": 1,
+        "byCases": 1,
+        "percent": 33,
+        "rules": 3,
+        "uncovered": [
+          {
+            "byAssertion": true,
+            "column": 3,
+            "direction": "ingress",
+            "file": "pci/policies.yaml",
+            "kind": "NetworkPolicy",
+            "line": 30,
+            "policy": "pci/db",
+            "rule": 1
+          },
+          {
+            "byAssertion": false,
+            "column": 3,
+            "direction": "ingress",
+            "file": "pci/policies.yaml",
+            "kind": "NetworkPolicy",
+            "line": 30,
+            "policy": "pci/db",
+            "rule": 2
+          }
+        ]
+      },
+      "profile": "upstream",
+      "tests": [
+        {
+          "checks": [
+            {
+              "caveats": [],
+              "column": 3,
+              "file": "tests/pci.yaml",
+              "kind": "case",
+              "line": 6,
+              "notes": [],
+              "passed": true,
+              "problems": [],
+              "title": "shop/web → pci/api 8443/tcp: allow"
+            },
+            {
+              "caveats": [],
+              "column": 3,
+              "file": "tests/pci.yaml",
+              "kind": "assertion",
+              "line": 9,
+              "notes": [],
+              "passed": false,
+              "problems": [
+                {
+                  "code": "wrong-verdict",
+                  "column": 3,
+                  "count": 1000,
+                  "countIsLeast": true,
+                  "examples": [
+                    {
+                      "egress": {
+                        "text": "no policy applies",
+                        "tier": "Default",
+                        "verdict": "allow"
+                      },
+                      "from": "shop/web",
+                      "ingress": {
+                        "column": 3,
+                        "file": "pci/policies.yaml",
+                        "kind": "NetworkPolicy",
+                        "line": 40,
+                        "policy": "pci/db",
+                        "rule": 1,
+                        "text": "NetworkPolicy pci/db ingress[1] accepts it",
+                        "tier": "NetworkPolicy",
+                        "verdict": "allow"
+                      },
+                      "port": "5432/tcp",
+                      "reasons": [],
+                      "to": "pci/db",
+                      "verdict": "allow"
+                    },
+                    {
+                      "pod": "pci/db",
+                      "text": "no policy"
+                    }
+                  ],
+                  "file": "tests/pci.yaml",
+                  "line": 10,
+                  "message": "expected none of these connections"
+                }
+              ],
+              "reason": "requirement 1.3 of db",
+              "title": "nothing outside pci reaches pci"
+            },
+            {
+              "caveats": [
+                "NetworkPolicy shop/db"
+              ],
+              "column": 3,
+              "file": "tests/pci.yaml",
+              "kind": "assertion",
+              "line": 12,
+              "notes": [
+                "the exception excuses nothing"
+              ],
+              "passed": true,
+              "problems": [],
+              "title": "with an exception"
+            }
+          ],
+          "column": 3,
+          "file": "tests/pci.yaml",
+          "line": 1,
+          "name": "db"
+        }
+      ]
+    }
+  ],
+  "summary": {
+    "checks": 3,
+    "coverageMin": 50,
+    "failed": 1,
+    "passed": 2,
+    "tests": 1
+  }
+}
+"#;
 
     #[test]
     fn the_fields_are_these() {
-        expect![[r#"
-            {
-              "apiVersion": "weir.dev/v1alpha1",
-              "kind": "TestResults",
-              "passed": false,
-              "runs": [
-                {
-                  "assumptions": {
-                    "podNetworks": [
-                      "10.0.0.0/8",
-                      "100.64.0.0/10",
-                      "172.16.0.0/12",
-                      "192.168.0.0/16"
-                    ]
-                  },
-                  "coverage": {
-                    "byAssertions": 1,
-                    "byCases": 1,
-                    "percent": 33,
-                    "rules": 3,
-                    "uncovered": [
-                      {
-                        "byAssertion": true,
-                        "column": 3,
-                        "direction": "ingress",
-                        "file": "pci/policies.yaml",
-                        "kind": "NetworkPolicy",
-                        "line": 30,
-                        "policy": "pci/db",
-                        "rule": 1
-                      },
-                      {
-                        "byAssertion": false,
-                        "column": 3,
-                        "direction": "ingress",
-                        "file": "pci/policies.yaml",
-                        "kind": "NetworkPolicy",
-                        "line": 30,
-                        "policy": "pci/db",
-                        "rule": 2
-                      }
-                    ]
-                  },
-                  "profile": "upstream",
-                  "tests": [
-                    {
-                      "checks": [
-                        {
-                          "caveats": [],
-                          "column": 3,
-                          "file": "tests/pci.yaml",
-                          "kind": "case",
-                          "line": 6,
-                          "notes": [],
-                          "passed": true,
-                          "problems": [],
-                          "title": "shop/web → pci/api 8443/tcp: allow"
-                        },
-                        {
-                          "caveats": [],
-                          "column": 3,
-                          "file": "tests/pci.yaml",
-                          "kind": "assertion",
-                          "line": 9,
-                          "notes": [],
-                          "passed": false,
-                          "problems": [
-                            {
-                              "code": "wrong-verdict",
-                              "column": 3,
-                              "count": 1000,
-                              "countIsLeast": true,
-                              "examples": [
-                                {
-                                  "egress": {
-                                    "text": "no policy applies",
-                                    "tier": "Default",
-                                    "verdict": "allow"
-                                  },
-                                  "from": "shop/web",
-                                  "ingress": {
-                                    "column": 3,
-                                    "file": "pci/policies.yaml",
-                                    "kind": "NetworkPolicy",
-                                    "line": 40,
-                                    "policy": "pci/db",
-                                    "rule": 1,
-                                    "text": "NetworkPolicy pci/db ingress[1] accepts it",
-                                    "tier": "NetworkPolicy",
-                                    "verdict": "allow"
-                                  },
-                                  "port": "5432/tcp",
-                                  "reasons": [],
-                                  "to": "pci/db",
-                                  "verdict": "allow"
-                                },
-                                {
-                                  "pod": "pci/db",
-                                  "text": "no policy"
-                                }
-                              ],
-                              "file": "tests/pci.yaml",
-                              "line": 10,
-                              "message": "expected none of these connections"
-                            }
-                          ],
-                          "reason": "requirement 1.3 of db",
-                          "title": "nothing outside pci reaches pci"
-                        },
-                        {
-                          "caveats": [
-                            "NetworkPolicy shop/db"
-                          ],
-                          "column": 3,
-                          "file": "tests/pci.yaml",
-                          "kind": "assertion",
-                          "line": 12,
-                          "notes": [
-                            "the exception excuses nothing"
-                          ],
-                          "passed": true,
-                          "problems": [],
-                          "title": "with an exception"
-                        }
-                      ],
-                      "column": 3,
-                      "file": "tests/pci.yaml",
-                      "line": 1,
-                      "name": "db"
-                    }
-                  ]
-                }
-              ],
-              "summary": {
-                "checks": 3,
-                "coverageMin": 50,
-                "failed": 1,
-                "passed": 2,
-                "tests": 1
-              }
-            }
-        "#]]
-        .assert_eq(&shown(ordinary, write));
+        assert_eq!(shown(ordinary, write), FIELDS);
     }
 
     #[test]
