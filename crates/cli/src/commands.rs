@@ -2,6 +2,7 @@
 
 mod check;
 mod completions;
+mod explain;
 mod lint;
 mod man;
 mod map;
@@ -51,6 +52,7 @@ pub(crate) struct WeirArgs {
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     Check(check::CheckArgs),
+    Explain(explain::ExplainArgs),
     Map(map::MapArgs),
     Lint(lint::LintArgs),
     Test(test::TestArgs),
@@ -62,6 +64,7 @@ pub(crate) enum Command {
 pub(crate) fn run(command: &Command, console: &mut Console) -> Result<Outcome, ExpectedError> {
     match command {
         Command::Check(args) => check::run(args, console),
+        Command::Explain(args) => explain::run(args, console),
         Command::Map(args) => map::run(args, console),
         Command::Lint(args) => lint::run(args, console),
         Command::Test(args) => test::run(args, console),

@@ -1,5 +1,7 @@
 //! Explanations, near misses and fixes agree with decisions on random worlds.
 
+#![expect(clippy::unwrap_used, reason = "what a test asks for is there")]
+
 use net_types::{PortRange, Protocol, Traffic};
 use policy_engine::{
     Assumptions, Cause, Change, Difference, End, Fix, MapPeer, Opening, PodId, Program, Question,
@@ -239,7 +241,7 @@ fn a_range_can_be_wanted() {
         .map(|asked| question(&world.snapshot, asked))
         .filter(|question| question.protocol == Protocol::Tcp && question.port <= 1024)
         .find(|question| verdict(&program, question) == Verdict::Deny);
-    let wanted = Wanted { traffic: traffic.clone(), ..Wanted::of(denied.unwrap()) };
+    let wanted = Wanted { traffic, ..Wanted::of(denied.unwrap()) };
     let fix = program.fix(&wanted).unwrap();
     fix_is_true(&program, &wanted, &fix).unwrap();
 }

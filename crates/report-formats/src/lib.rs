@@ -8,6 +8,7 @@
 
 pub mod check;
 mod count;
+pub mod explain;
 pub mod findings;
 pub mod json;
 pub mod map;

@@ -6,7 +6,7 @@ mod caveats;
 mod ends;
 mod fragments;
 mod query;
-mod question;
+pub(crate) mod question;
 
 pub use answerer::{Answered, BatchAnswerer};
 

@@ -94,9 +94,7 @@ impl Program {
         let two = |[(a, x), (b, y)]: [(Assumed, Verdict); 2]| {
             vec![Reading { assumed: a, verdict: Some(x) }, Reading { assumed: b, verdict: Some(y) }]
         };
-        let under = |readings: &Readings| {
-            verdict_of(self.evaluate_all(question, ends, readings).map(|one| one.answer))
-        };
+        let under = |readings: &Readings| self.verdict_under(question, ends, readings);
         match reason {
             Reason::HostNetwork => (shared.host.iter())
                 .map(|host| {
@@ -142,6 +140,20 @@ impl Program {
             }
             Reason::ServiceEndpoint => Vec::new(),
         }
+    }
+
+    fn verdict_under(
+        &self,
+        question: &Question,
+        ends: Oriented<'_>,
+        readings: &Readings,
+    ) -> Verdict {
+        let rule = self.protocol_rule(question.protocol);
+        let packet = (question.protocol, question.port);
+        Verdict::of(&self.fork_side(ends, readings, |side, rules| {
+            let outcome = side.outcome(rules, packet, rule);
+            Span { must: !outcome.deny, may: outcome.allow, reasons: outcome.reasons }
+        }))
     }
 
     /// Every evaluation under the shared readings; at least one, which allows where no policy is asked.

@@ -54,14 +54,13 @@ impl Program {
             matching: self.matching_rules(direction, (from, to), *protocol, *port),
         };
         let mut candidates: Vec<PolicyChange> = Vec::new();
-        if !opener.is_denied_by(Tier::Admin) {
-            if self.is_isolated(*id, direction) {
-                candidates.extend(opener.in_existing_policies());
-                candidates.extend(opener.in_new_network_policy());
-            } else {
-                candidates.extend(opener.in_new_cluster_policy(Tier::Baseline));
-                candidates.extend(opener.before_matching_rule(Tier::Baseline));
-            }
+        // In vain where the Admin tier decides; then the program with the candidate says so.
+        if self.is_isolated(*id, direction) {
+            candidates.extend(opener.in_existing_policies());
+            candidates.extend(opener.in_new_network_policy());
+        } else {
+            candidates.extend(opener.in_new_cluster_policy(Tier::Baseline));
+            candidates.extend(opener.before_matching_rule(Tier::Baseline));
         }
         candidates.extend(opener.in_new_cluster_policy(Tier::Admin));
         candidates.extend(opener.before_matching_rule(Tier::Admin));
@@ -79,13 +78,6 @@ impl Opener<'_> {
         };
         let shared_labels: Vec<SharedLabels> = subject.into_iter().chain(peer).collect();
         Candidate { change, shared_labels }
-    }
-
-    fn is_denied_by(&self, tier: Tier) -> bool {
-        self.matching.iter().any(|rule| {
-            self.program.action_of(*rule) == Some(Action::Deny)
-                && self.program.policy_of(*rule).is_some_and(|policy| policy.tier == tier)
-        })
     }
 
     /// A rule in each NetworkPolicy that selects this workload and nothing else.

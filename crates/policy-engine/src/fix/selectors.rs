@@ -68,11 +68,11 @@ impl Program {
         let pods: Vec<PodId> = of_workload.iter().map(|(id, _)| *id).collect();
         let mut wanted = common_labels(of_workload.iter().map(|(_, pod)| &pod.labels));
         let least = self.selected(namespace, &wanted);
-        // From the least known label on, whatever is not needed goes.
+        // From the least known label on, whatever is not needed goes; one stays, for the pods to come.
         while let Some(drop) = wanted.iter().rposition(|requirement| {
             let rest: Vec<Requirement> =
                 wanted.iter().filter(|other| *other != requirement).cloned().collect();
-            self.selected(namespace, &rest) == least
+            !rest.is_empty() && self.selected(namespace, &rest) == least
         }) {
             wanted.remove(drop);
         }

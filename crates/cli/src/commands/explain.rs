@@ -1,0 +1,134 @@
+//! `weir explain`: the way to a verdict, what nearly allowed it, and the smallest change that would.
+
+mod ask;
+
+use crate::arguments::{AssumptionArgs, InputArgs, PeerArgument, PortArgument};
+use crate::load::load;
+use crate::progress::Progress;
+use crate::{CheckWorld, Console, ExpectedError, Outcome, PeerIndex};
+use ask::{Asked, ask};
+use kube_import::Imported;
+use policy_engine::{Answer, Program};
+use report_formats::Palette;
+use report_formats::explain::{ExplainReport, Explained, Fixing, json, text};
+use std::io::Write;
+
+const EXAMPLES: &str = "\
+Examples:
+  weir explain manifests/ --from shop/web --to pay/db --port 5432/tcp
+  weir explain manifests/ --from shop/web --to service/pay/db --port postgres
+  weir explain manifests/ --from shop/ --to internet --port 443
+  weir explain manifests/ --from shop/web --to pay/db --port 5432 -o json
+
+Exit codes: 0 allowed, 1 denied or undefined, 2 the arguments or the manifests have errors, 3 the work
+could not be done.";
+
+/// Explain a verdict: by which rules, what nearly matched, and how to allow it
+///
+/// Walks through the tiers of both sides with every rule that matches and the one that decides. What is
+/// denied gets the rules that nearly allow it and the smallest change that does, tried out, with
+/// whatever else the change would open.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct ExplainArgs {
+    #[command(flatten)]
+    input: InputArgs,
+
+    /// Who opens the connection: namespace/name, namespace/, an address, a CIDR, or internet
+    #[arg(long, value_name = "PEER", help_heading = "Question")]
+    from: PeerArgument,
+
+    /// Who is called: as --from, or service/namespace/name
+    #[arg(long, value_name = "PEER", help_heading = "Question")]
+    to: PeerArgument,
+
+    /// The destination's port: 8080, 53/udp, a name, or icmp; left out, all ports
+    #[arg(long, value_name = "PORT", help_heading = "Question")]
+    port: Option<PortArgument>,
+
+    #[command(flatten)]
+    assumptions: AssumptionArgs,
+
+    /// How to print the explanation
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
+    #[arg(help_heading = "Output")]
+    output: ExplainFormat,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum ExplainFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+}
+
+impl ExplainArgs {
+    fn port(&self) -> PortArgument {
+        self.port.clone().unwrap_or_default()
+    }
+}
+
+pub(crate) fn run(args: &ExplainArgs, console: &mut Console) -> Result<Outcome, ExpectedError> {
+    let imported = load(&args.input, console)?;
+    let progress = Progress::start(console, "explaining");
+    let palette = console.out_palette;
+    let mut text = Vec::new();
+    let outcome = explain(args, &imported, palette, &mut text)?;
+    drop(progress);
+    console.out.write_all(&text)?;
+    Ok(outcome)
+}
+
+fn explain(
+    args: &ExplainArgs,
+    imported: &Imported,
+    palette: Palette,
+    out: &mut dyn Write,
+) -> Result<Outcome, ExpectedError> {
+    let program = Program::compile(imported.snapshot.clone(), args.assumptions.assumptions());
+    let world = CheckWorld {
+        program: &program,
+        snapshot: &imported.snapshot,
+        files: &imported.files,
+        index: &PeerIndex::new(&imported.snapshot),
+    };
+    let Asked { routes, answers } = ask(world, args)?;
+    let answers = answers.into_iter().enumerate().map(|(place, answer)| {
+        let fixing = fixing(args, place, &answer);
+        Explained::new(&program, answer, fixing)
+    });
+    let report = ExplainReport {
+        program: &program,
+        files: &imported.files,
+        from: &args.from.to_string(),
+        to: &args.to.to_string(),
+        port: &args.port().to_string(),
+        routes,
+        answers: answers.collect(),
+    };
+    match args.output {
+        ExplainFormat::Text => text::write(out, &report, palette)?,
+        ExplainFormat::Json => json::write(out, &report)?,
+    }
+    Ok(match (report.is_allowed(), report.answers.is_empty()) {
+        (true, _) => Outcome::Yes,
+        (false, false) => Outcome::No,
+        // The Service leads nowhere: no verdict was asked for, as in `weir check`.
+        (false, true) => Outcome::BadInput,
+    })
+}
+
+/// Nobody who asks about everything wants the rest of the ports opened too.
+fn fixing(args: &ExplainArgs, place: usize, answer: &Answer) -> Fixing {
+    let names_port = args.port.is_some();
+    if place < text::MOST_WALKED && (names_port || answer.traffic.has_all_ports()) {
+        Fixing::Wanted
+    } else {
+        Fixing::Skipped
+    }
+}
+
+#[cfg(test)]
+mod tests;
