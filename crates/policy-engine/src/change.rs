@@ -101,7 +101,7 @@ impl Program {
         let new = self.add_policy(policy);
         self.adopt_terms(n_terms);
         self.exchange_policy(before.touched(), old, Some(new));
-        self.compare(before)
+        self.compare(&before)
     }
 
     fn remove_policy(&mut self, id: &PolicyId) -> Delta {
@@ -110,7 +110,7 @@ impl Program {
         let before = self.observe(subjects);
         self.retire_policy(Some(old));
         self.exchange_policy(before.touched(), Some(old), None);
-        self.compare(before)
+        self.compare(&before)
     }
 
     fn retire_policy(&mut self, old: Option<PolicyIx>) {
@@ -191,14 +191,14 @@ impl Program {
             }
         }
         self.reclassify(id);
-        self.compare(before)
+        self.compare(&before)
     }
 
     fn remove_pod(&mut self, name: &PodName) -> Delta {
         let Some(id) = self.find_pod(name) else { return Delta::default() };
         let before = self.observe(std::iter::once(id.0).collect());
         self.forget_pod(id);
-        self.compare(before)
+        self.compare(&before)
     }
 
     fn forget_pod(&mut self, id: PodId) {
@@ -230,7 +230,7 @@ impl Program {
             }
         }
         pods.iter().for_each(|pod| self.reclassify(PodId(pod)));
-        self.compare(before)
+        self.compare(&before)
     }
 
     fn remove_namespace(&mut self, name: &str) -> Delta {
@@ -250,6 +250,6 @@ impl Program {
         let before = self.observe(on_host.map(|(id, _)| id.0).collect());
         self.objects.set_node(name, node);
         self.select_nodes();
-        self.compare(before)
+        self.compare(&before)
     }
 }

@@ -89,11 +89,10 @@ impl Classes {
 
     /// Classes that have a pod.
     pub(crate) fn live(&self) -> impl Iterator<Item = (ClassId, &ClassKey, &RoaringBitmap)> {
-        self.keys.values().iter().zip(&self.members).enumerate().filter_map(
-            |(index, (key, members))| {
-                (!members.is_empty()).then(|| (ClassId::from_index(index), key.as_ref(), members))
-            },
-        )
+        let classes = self.keys.values().iter().zip(&self.members).enumerate();
+        classes
+            .filter(|(_, (_, members))| !members.is_empty())
+            .map(|(index, (key, members))| (ClassId::from_index(index), key.as_ref(), members))
     }
 
     /// Classes ever made, dead ones too.

@@ -112,7 +112,7 @@ impl Program {
     }
 
     /// Observes the touched pods again, and keeps what differs.
-    pub(crate) fn compare(&self, before: Observation) -> Delta {
+    pub(crate) fn compare(&self, before: &Observation) -> Delta {
         let after = self.observe(before.touched.clone());
         let mut delta = Delta::default();
         for old in before.groups.values() {

@@ -70,7 +70,7 @@ impl Profile {
         let mut builder = Builder::new(direction);
         let tiers = [Tier::Admin, Tier::NetworkPolicy, Tier::Baseline];
         let [admin, network_policy, baseline] = tiers.map(|tier| builder.tier(tier, policies));
-        builder.finish(admin, network_policy, baseline, pod_networks)
+        builder.finish(admin, &network_policy, baseline, pod_networks)
     }
 
     pub(crate) fn action(&self, rule: usize) -> Action {
@@ -229,7 +229,7 @@ impl<'a> Builder<'a> {
     fn finish(
         self,
         admin: Vec<Group>,
-        network_policy: Vec<Group>,
+        network_policy: &[Group],
         baseline: Vec<Group>,
         pod_networks: &AddressSet,
     ) -> Profile {

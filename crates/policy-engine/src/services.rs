@@ -135,7 +135,8 @@ impl Program {
         let decisions: Vec<(End, u16, Decision)> = ends
             .into_iter()
             .map(|(end, target)| {
-                let decision = self.decide_endpoint(from, &end, (protocol, target), service, port);
+                let decision =
+                    self.decide_endpoint(from, (&end, target), service, (protocol, port));
                 (end, target, decision)
             })
             .collect();
@@ -189,10 +190,9 @@ impl Program {
     fn decide_endpoint(
         &self,
         from: &End,
-        to: &End,
-        (protocol, target): (Protocol, u16),
+        (to, target): (&End, u16),
         service: &Service,
-        port: u16,
+        (protocol, port): (Protocol, u16),
     ) -> Decision {
         let mut decision = self.decide_between(from, to, protocol, target);
         if self.assumptions.semantics == Semantics::Upstream
@@ -204,7 +204,7 @@ impl Program {
                 reasons: decision.egress.reasons.with(Reason::ServiceAddress),
                 ..decision.egress
             };
-            decision = decision.from_sides();
+            decision = decision.with_its_sides();
         }
         if from == to && decision.verdict == Verdict::Deny && self.denied_by_v1_only(&decision) {
             for side in [&mut decision.egress, &mut decision.ingress] {
@@ -213,7 +213,7 @@ impl Program {
                     side.reasons = side.reasons.with(Reason::Hairpin);
                 }
             }
-            decision = decision.from_sides();
+            decision = decision.with_its_sides();
         }
         decision
     }

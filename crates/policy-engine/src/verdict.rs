@@ -138,7 +138,7 @@ impl Decision {
     }
 
     /// The verdict anew, after a side was changed.
-    pub(crate) fn from_sides(self) -> Self {
+    pub(crate) fn with_its_sides(self) -> Self {
         let sides = [self.egress, self.ingress];
         let verdict = if sides.iter().any(|side| side.verdict == Verdict::Deny) {
             Verdict::Deny
