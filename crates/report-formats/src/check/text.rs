@@ -135,10 +135,8 @@ fn policy_text(policy: &DecidingPolicy<'_>, direction: Direction, palette: Palet
     let DecidingPolicy { kind, path, rule, place } = policy;
     let mut text = format!("{kind} {}", visible(path));
     if let Some(rule) = rule {
-        text += &format!(" {direction}[{}]", rule.index);
-        if let Some(name) = rule.name {
-            text += &format!(" `{}`", visible(name));
-        }
+        let name = rule.name.map(|name| format!(" `{}`", visible(name))).unwrap_or_default();
+        text = format!("{text} {direction}[{}]{name}", rule.index);
     }
     if let Some((file, line)) = place {
         text += &palette.paint(Role::Faint, &format!(" ({}:{line})", visible(file)));

@@ -86,6 +86,9 @@ enum Place {
     Itself,
 }
 
+/// The pairs of a section that changed on the same ground.
+type GroundedPairs = (Section, Ground, Vec<(End, End)>);
+
 struct Grouping<'r> {
     report: &'r DiffReport<'r>,
     namespaces: Vec<Vec<usize>>,
@@ -93,7 +96,7 @@ struct Grouping<'r> {
     sets: Vec<AddressSet>,
     set_ids: FxHashMap<AddressSet, usize>,
     ids: FxHashMap<(Section, Ground), usize>,
-    grounds: Vec<(Section, Ground, Vec<(End, End)>)>,
+    grounds: Vec<GroundedPairs>,
     counts: DiffCounts,
     reasons: Reasons,
 }
