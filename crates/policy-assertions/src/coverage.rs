@@ -10,17 +10,19 @@ use crate::results::{Coverage, RuleCoverage};
 use crate::witness::Packet;
 use crate::world::{World, example_address};
 use net_types::{AddressSet, PortRange, Protocol, Traffic};
-use policy_engine::{Cause, Decision, End, PodId, RuleId, Verdict};
+use policy_engine::{Cause, ClassId, Decision, End, PodId, RuleId, Verdict};
 use policy_model::{
-    Action, Direction, Network, Peer, PeerMatch, Peers, Policy, Rule, RuleRef, Tier,
+    Action, Direction, Network, Peer, PeerMatch, Peers, Policy, PortMatch, Ports, Rule, RuleRef,
+    Tier,
 };
+use question_syntax::PortArgument;
 use std::collections::BTreeSet;
 
 /// A case about a whole namespace asks about so many packets at most.
 const MOST_PACKETS_OF_A_CASE: usize = 100_000;
 
 /// An assertion looks at so many packets of a rule, in search of one that the rule decides.
-const MOST_PACKETS_OF_A_RULE: usize = 128;
+const MOST_PACKETS_OF_A_RULE: usize = 64;
 
 /// Collects rules while checks run.
 #[derive(Debug, Default)]
@@ -144,40 +146,89 @@ fn decides_any(
     (policy, rule): (&Policy, &Rule),
     id: RuleId,
 ) -> bool {
+    if !may_meet(world, connections, rule) {
+        return false;
+    }
     let direction = id.direction();
     let (subjects, others) = match direction {
         Direction::Ingress => (connections.to, connections.from),
         Direction::Egress => (connections.from, connections.to),
     };
     let pods = world.program.subjects(&policy.id).into_iter();
-    let pods: Vec<PodId> = pods.filter(|pod| subjects.pods.contains(number(*pod))).collect();
-    let mut budget = MOST_PACKETS_OF_A_RULE;
-    for (_, pods) in world.program.classes_in(&world.program.group(pods)) {
-        let Some(subject) = pods.first().copied() else { continue };
-        for other in peers_of(world, rule, others) {
-            if other == End::Pod(subject) && world.is_itself(subject) {
-                continue;
-            }
-            let subject = End::Pod(subject);
-            let (from, to) = match direction {
-                Direction::Ingress => (other, subject),
-                Direction::Egress => (subject, other),
-            };
-            let destination = if let End::Pod(pod) = to { Some(pod) } else { None };
-            let wanted = crate::blocks::wanted(world, connections.ports, destination);
-            for (protocol, port) in ports(world, &wanted, &to) {
-                let packet = Packet { from: &from, to: &to, protocol, port };
-                if deciding_rules(world, &packet, &packet.decide(world)).contains(&id) {
-                    return true;
-                }
-                budget -= 1;
-                if budget == 0 {
-                    return false;
-                }
+    let subjects = one_of_each(world, pods.filter(|pod| subjects.pods.contains(number(*pod))));
+    if subjects.is_empty() {
+        return false;
+    }
+    let mut asked: Vec<Vec<(End, End, Protocol, u16)>> = Vec::new();
+    for (subject, other) in spread(&subjects, &peers_of(world, rule, others)) {
+        let (from, to) = match direction {
+            Direction::Ingress => (other, subject),
+            Direction::Egress => (subject, other),
+        };
+        let pod = if let End::Pod(pod) = to { Some(*pod) } else { None };
+        if from == to && pod.is_some_and(|pod| world.is_itself(pod)) {
+            continue;
+        }
+        let wanted = crate::blocks::wanted(world, connections.ports, pod);
+        let wanted = wanted.intersection(&of_rule(world, rule, pod));
+        let ports = ports(world, &wanted, to).into_iter();
+        asked.push(
+            ports.map(|(protocol, port)| (from.clone(), to.clone(), protocol, port)).collect(),
+        );
+    }
+    // One port of every pair comes before the second port of any.
+    let n_rounds = asked.iter().map(Vec::len).max().unwrap_or(0);
+    let in_rounds =
+        (0..n_rounds).flat_map(|n| asked.iter().filter_map(move |of_pair| of_pair.get(n)));
+    in_rounds.take(MOST_PACKETS_OF_A_RULE).any(|(from, to, protocol, port)| {
+        let packet = Packet { from, to, protocol: *protocol, port: *port };
+        deciding_rules(world, &packet, &packet.decide(world)).contains(&id)
+    })
+}
+
+/// Pairs of two lists, those of the first few of either before all of one.
+fn spread<'l>(left: &'l [End], right: &'l [End]) -> Vec<(&'l End, &'l End)> {
+    let mut pairs = Vec::new();
+    for sum in 0..left.len() + right.len() {
+        for (index, one) in left.iter().enumerate().take(sum + 1) {
+            pairs.extend(right.get(sum - index).map(|other| (one, other)));
+            if pairs.len() >= MOST_PACKETS_OF_A_RULE {
+                return pairs;
             }
         }
     }
-    false
+    pairs
+}
+
+/// Whether the ports of a rule and of a scope can have any in common; names are not looked up.
+fn may_meet(world: &World<'_>, connections: Connections<'_>, rule: &Rule) -> bool {
+    let has_names = |ports: &Ports| match ports {
+        Ports::All => false,
+        Ports::Listed(ports) => {
+            ports.iter().any(|port| matches!(port.matches, PortMatch::Named { .. }))
+        }
+    };
+    let is_named = |port: &PortArgument| matches!(port, PortArgument::Named { .. });
+    has_names(&rule.ports)
+        || connections.ports.iter().any(is_named)
+        || !crate::blocks::wanted(world, connections.ports, None)
+            .intersection(&of_rule(world, rule, None))
+            .is_empty()
+}
+
+/// The ports of a rule, as far as the destination is known.
+fn of_rule(world: &World<'_>, rule: &Rule, to: Option<PodId>) -> Traffic {
+    let Ports::Listed(ports) = &rule.ports else { return Traffic::all() };
+    ports.iter().fold(Traffic::NONE, |all, port| {
+        let one = match &port.matches {
+            PortMatch::Numbers { protocol, range } => Traffic::of(*protocol, *range),
+            PortMatch::Named { protocol, name } => {
+                let named = PortArgument::Named { protocol: *protocol, name: name.clone() };
+                crate::blocks::wanted(world, &[named], to)
+            }
+        };
+        all.union(&one)
+    })
 }
 
 /// Some ends of a set that a rule's peers may match: one pod of each class, one address of each block.
@@ -185,13 +236,8 @@ fn peers_of(world: &World<'_>, rule: &Rule, set: &Members) -> Vec<End> {
     let outside = |addresses: &AddressSet| {
         example_address(&addresses.intersection(&set.outside)).map(End::Address)
     };
-    let one_of_each = |pods: Vec<PodId>| -> Vec<End> {
-        let pods = pods.into_iter().filter(|pod| set.pods.contains(number(*pod)));
-        let classes = world.program.classes_in(&world.program.group(pods));
-        classes.iter().filter_map(|(_, pods)| pods.first().copied().map(End::Pod)).collect()
-    };
     let Peers::Listed(peers) = &rule.peers else {
-        let mut ends = one_of_each(set.pod_ids().collect());
+        let mut ends = one_of_each(world, set.pod_ids());
         ends.extend(outside(&set.outside));
         return ends;
     };
@@ -199,31 +245,34 @@ fn peers_of(world: &World<'_>, rule: &Rule, set: &Members) -> Vec<End> {
         .iter()
         .flat_map(|Peer { matches, span: _ }| match matches {
             PeerMatch::Pods { namespaces, pods } => {
-                one_of_each(world.program.select(namespaces, pods))
+                one_of_each(world, world.lookup.selected(world, (namespaces, pods), &set.pods))
             }
             PeerMatch::Networks(networks) => {
                 let addresses = networks.iter().map(addresses);
                 let addresses = addresses.fold(AddressSet::EMPTY, |all, one| all.union(&one));
-                let inside = world.program.pods().filter(|(_, pod)| {
-                    pod.addresses.iter().any(|address| addresses.contains(*address))
-                });
-                let mut ends = one_of_each(inside.map(|(id, _)| id).collect());
+                let inside = world.lookup.within(&addresses);
+                let inside = inside.filter(|pod| set.pods.contains(number(*pod)));
+                let mut ends = one_of_each(world, inside);
                 ends.extend(outside(&addresses));
                 ends
             }
             PeerMatch::Nodes(selector) => {
-                let nodes = world.program.nodes();
-                let selected = nodes.filter(|node| {
+                let nodes = world.program.nodes().filter(|node| {
                     selector.matches(&node.labels) && set.nodes.contains(&node.name)
                 });
-                selected
-                    .filter_map(|node| node.addresses.first().copied().map(End::Address))
-                    .collect()
+                nodes.filter_map(|node| node.addresses.first().copied().map(End::Address)).collect()
             }
             // Which addresses a name has is not known, so none is sure to be decided by it.
             PeerMatch::DomainNames(_) | PeerMatch::Unknown => Vec::new(),
         })
         .collect()
+}
+
+/// The first pod of each class, no more of them than anyone will look at.
+fn one_of_each(world: &World<'_>, pods: impl Iterator<Item = PodId>) -> Vec<End> {
+    let mut seen: BTreeSet<ClassId> = BTreeSet::new();
+    let is_new = |pod: &PodId| world.program.class_of(*pod).is_some_and(|class| seen.insert(class));
+    pods.filter(is_new).take(MOST_PACKETS_OF_A_RULE).map(End::Pod).collect()
 }
 
 fn addresses(network: &Network) -> AddressSet {

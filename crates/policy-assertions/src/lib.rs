@@ -15,6 +15,7 @@ mod blocks;
 mod case;
 mod coverage;
 mod isolation;
+mod lookup;
 mod members;
 mod requirement;
 mod results;

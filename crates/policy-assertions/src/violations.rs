@@ -30,6 +30,17 @@ impl Violations {
         self.n_examples >= MOST_COUNTED
     }
 
+    /// Whether another example would be shown.
+    pub(crate) fn wants_examples(&self) -> bool {
+        self.examples.len() < MOST_SHOWN
+    }
+
+    /// One that is not worth showing. Returns false when there are enough.
+    pub(crate) fn count(&mut self) -> bool {
+        self.n_examples += 1;
+        !self.is_full()
+    }
+
     /// The pairs of a block, each with the traffic that breaks the claim; none of it means none.
     /// Returns false when there are enough.
     pub(crate) fn of_block(
@@ -56,8 +67,7 @@ impl Violations {
             let witness = witness(world, &packet, &decision);
             self.examples.push(Example::Connection(Box::new(witness)));
         }
-        self.n_examples += 1;
-        !self.is_full()
+        self.count()
     }
 
     pub(crate) fn packet(&mut self, world: &World<'_>, packet: &Packet<'_>, decision: &Decision) {

@@ -1,5 +1,6 @@
 //! The snapshot and the program that checks are asked of, and what all checks need of them.
 
+use crate::lookup::Lookup;
 use crate::members::{Members, number};
 use net_types::{AddressRange, AddressSet, PortRange, Protocol};
 use policy_engine::{End, PodId, Program};
@@ -16,6 +17,7 @@ pub(crate) struct World<'a> {
     /// Compiled from the snapshot and not changed since, so that a pod's id is its index.
     pub(crate) program: &'a Program,
     pub(crate) index: PeerIndex<'a>,
+    pub(crate) lookup: Lookup<'a>,
     anywhere: Members,
     /// By protocol: the ports at which some rule starts or stops to match.
     cuts: BTreeMap<Protocol, BTreeSet<u16>>,
@@ -43,7 +45,15 @@ impl<'a> World<'a> {
                 cuts.extend(range.last().checked_add(1));
             }
         }
-        Self { snapshot, program, index: PeerIndex::new(snapshot), anywhere, cuts, has_pass }
+        Self {
+            snapshot,
+            program,
+            index: PeerIndex::new(snapshot),
+            lookup: Lookup::new(program),
+            anywhere,
+            cuts,
+            has_pass,
+        }
     }
 
     /// Every pod, and every address that nothing in the cluster has.

@@ -1,5 +1,6 @@
 //! Tests of tests: a small shop, what is claimed of it, and what the claims come to.
 
+#[cfg(test)]
 mod checks {
     mod assertions;
     mod cases;

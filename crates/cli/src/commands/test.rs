@@ -90,7 +90,7 @@ pub(crate) fn run(args: &TestArgs, console: &mut Console) -> Result<Outcome, Exp
     let (tests, findings) = tests_of(&imported);
     require_readable(&imported, findings, console)?;
     if tests.is_empty() {
-        let message = "no document of kind PolicyTest in the input: see docs/design/policy-test.md";
+        let message = "the input has no test: a document of `kind: PolicyTest`, `apiVersion: weir.dev/v1alpha1`";
         return Err(ExpectedError::Usage(message.to_owned()));
     }
     show((&imported, &[]), &args.reading, console)?;
