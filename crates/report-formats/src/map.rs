@@ -8,6 +8,7 @@ pub(crate) mod addresses;
 mod collected;
 pub mod csv;
 pub mod dot;
+pub mod exposure;
 mod grouped;
 pub mod html;
 pub mod json;
@@ -125,3 +126,6 @@ impl<'a> MapReport<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use crate::{Console, ExpectedError, Outcome, Peer, PeerIndex};
 use net_types::AddressSet;
 use policy_engine::{Granularity, PodId, Program};
 use policy_model::Snapshot;
-use report_formats::map::{MapReport, csv, dot, html, json, markdown, svg, table};
+use report_formats::map::{MapReport, csv, dot, exposure, html, json, markdown, svg, table};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -46,6 +46,14 @@ pub(crate) struct MapArgs {
     /// Only connections with this peer at an end
     #[arg(long, value_name = "PEER", help_heading = "Output")]
     focus: Option<PeerArgument>,
+
+    /// Instead of connections, show what each peer is open to
+    ///
+    /// For each direction: whether it is isolated, which outside addresses and which other namespaces
+    /// reach it or are reached, through which Services and routes the outside comes in, and which pods
+    /// that do not exist would be let through. As table or json.
+    #[arg(long, help_heading = "Output")]
+    exposure: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -108,7 +116,11 @@ pub(crate) fn run(args: &MapArgs, console: &mut Console) -> Result<Outcome, Expe
         report = report.focused_on(text, pods, outside.clone());
     }
     drop(progress);
-    write(&report, args.output, console)?;
+    if args.exposure {
+        write_exposure(&report, args.output, console)?;
+    } else {
+        write(&report, args.output, console)?;
+    }
     Ok(Outcome::Yes)
 }
 
@@ -120,7 +132,9 @@ fn write(
     let out = &mut console.out;
     match format {
         MapFormat::Table => {
-            let layout = table::Layout { palette: console.out_palette, width: None };
+            let width = terminal_size::terminal_size_of(std::io::stdout());
+            let width = width.map(|(width, _)| usize::from(width.0));
+            let layout = table::Layout { palette: console.out_palette, width };
             table::write(out, report, layout)?;
         }
         MapFormat::Json => json::write(out, report)?,
@@ -139,12 +153,24 @@ fn write(
     Ok(())
 }
 
-/// A picture of more peers would not be readable, so it is not drawn.
-fn require_at_most(
-    most: usize,
-    what: &str,
+fn write_exposure(
     report: &MapReport<'_>,
+    format: MapFormat,
+    console: &mut Console,
 ) -> Result<(), ExpectedError> {
+    match format {
+        MapFormat::Table => exposure::table::write(&mut console.out, report, console.out_palette)?,
+        MapFormat::Json => exposure::json::write(&mut console.out, report)?,
+        MapFormat::Csv | MapFormat::Md | MapFormat::Dot | MapFormat::Svg | MapFormat::Html => {
+            let message = "--exposure is shown as table or json: choose one of them with -o";
+            return Err(ExpectedError::Usage(message.to_owned()));
+        }
+    }
+    Ok(())
+}
+
+/// A picture of more peers would not be readable, so it is not drawn.
+fn require_at_most(most: usize, what: &str, report: &MapReport<'_>) -> Result<(), ExpectedError> {
     let n_peers = report.n_shown_peers();
     if n_peers <= most {
         return Ok(());

@@ -61,8 +61,10 @@ fn write_nodes(
 ) -> io::Result<()> {
     for end in peers {
         let Some(peer) = map.report.peers.name(end.0) else { continue };
-        let (label, full) =
-            (quoted(&peer.short()), quoted(&format!("{} {}", peer.kind, peer.long())));
+        let (label, full) = (
+            quoted(&peer.short()),
+            quoted(&format!("{} {}/{}", peer.kind, peer.namespace, peer.name)),
+        );
         writeln!(out, "{indent}n{} [label={label}, tooltip={full}];", end.0)?;
     }
     Ok(())

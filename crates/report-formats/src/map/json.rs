@@ -172,7 +172,7 @@ struct PeerPart<'a> {
 }
 
 #[derive(Serialize)]
-struct PortsPart {
+pub(crate) struct PortsPart {
     protocol: String,
     ports: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -194,7 +194,7 @@ fn traffic_members(traffic: &PairTraffic) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-fn ports(traffic: &Traffic, reasons: &[&'static str]) -> Vec<PortsPart> {
+pub(crate) fn ports(traffic: &Traffic, reasons: &[&'static str]) -> Vec<PortsPart> {
     let ports = Protocol::WITH_PORTS.into_iter().filter_map(|protocol| {
         let ports = traffic.ports(protocol).filter(|ports| !ports.is_empty())?;
         let (protocol, ports) = (protocol.to_string(), ports.to_string());

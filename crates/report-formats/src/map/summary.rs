@@ -78,7 +78,8 @@ impl MapReport<'_> {
             self.program.left_out().iter().map(|left_out| left_out.object.as_str()).collect();
         (!objects.is_empty()).then(|| {
             format!(
-                "left out because of errors: {}; what they would have changed is marked with !",
+                "left out because of errors: {}; what they could have changed is marked with !, and \
+                 something may be missing",
                 objects.join(", ")
             )
         })

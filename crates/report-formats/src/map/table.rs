@@ -189,3 +189,19 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
     }
     lines
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_cut_after_commas_and_long_names_anywhere() {
+        assert_eq!(wrap("shop/{api,cart,web}", 12), ["shop/{api,", "  cart,web}"]);
+        assert_eq!(wrap("shop/web", 12), ["shop/web"]);
+        let cut = wrap("a-name-that-is-longer-than-its-column", 12);
+        assert!(cut.iter().all(|line| width(line) <= 12), "{cut:?}");
+        let joined: String = cut.iter().map(|line| line.trim_start()).collect();
+        assert_eq!(joined, "a-name-that-is-longer-than-its-column");
+        assert_eq!(wrap("", 12), [""]);
+    }
+}

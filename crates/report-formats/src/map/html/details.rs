@@ -67,6 +67,15 @@ struct Cuts {
     addresses: BTreeSet<IpAddr>,
 }
 
+/// Ports of a row that the same rules decide; ordered as they are shown.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Part {
+    protocol: Protocol,
+    is_undefined: bool,
+    egress: BTreeSet<usize>,
+    ingress: BTreeSet<usize>,
+}
+
 pub(super) struct Details<'m> {
     map: &'m Collected<'m>,
     /// By peer: a pod of each class that it has.
@@ -106,47 +115,52 @@ impl<'m> Details<'m> {
         let Some(traffic) = self.map.traffic.get(row.traffic) else { return Value::Null };
         let egress = self.cuts(row.from, Direction::Egress);
         let ingress = self.cuts(row.to, Direction::Ingress);
-        let froms = self.ends(row.from, ingress);
-        let tos = self.ends(row.to, egress);
+        let (froms, tos) = (self.ends(row.from, ingress), self.ends(row.to, egress));
         let pairs = froms.iter().flat_map(|from| tos.iter().map(move |to| (from, to)));
+        let pairs: Vec<(&End, &End)> = pairs.take(MOST_PAIRS).collect();
+        let of_rules = [egress, ingress].into_iter().flatten().flat_map(|cuts| &cuts.ports);
         let served = self.served(row.to);
-        let mut parts: BTreeMap<(Protocol, bool, Vec<usize>, Vec<usize>), Vec<PortRange>> =
-            BTreeMap::new();
+        let starts: BTreeSet<(Protocol, u16)> = of_rules.chain(&served).copied().collect();
+        let mut parts: BTreeMap<Part, Vec<PortRange>> = BTreeMap::new();
         for protocol in Protocol::WITH_PORTS {
-            let starts = [egress, ingress].into_iter().flatten().flat_map(|cuts| &cuts.ports);
-            let starts: BTreeSet<u16> = starts
-                .chain(&served)
-                .filter(|(of, _)| *of == protocol)
-                .map(|(_, port)| *port)
-                .collect();
+            let starts: BTreeSet<u16> =
+                starts.iter().filter(|(of, _)| *of == protocol).map(|(_, port)| *port).collect();
             for (is_allowed, set) in [(true, &traffic.allowed), (false, &traffic.undefined)] {
                 for cell in set.ports(protocol).into_iter().flat_map(|set| cells(set, &starts)) {
-                    let mut sides = [BTreeSet::new(), BTreeSet::new()];
-                    for (from, to) in pairs.clone().take(MOST_PAIRS) {
-                        let decision =
-                            self.map.report.program.decide(from, to, protocol, cell.first());
-                        if decision.verdict != Verdict::Deny {
-                            for (side, cause) in sides
-                                .iter_mut()
-                                .zip([decision.egress.cause, decision.ingress.cause])
-                            {
-                                side.insert(causes.id(cause, |cause| self.policy_place(cause)));
-                            }
-                        }
-                    }
-                    let [egress, ingress] = sides.map(|side| side.into_iter().collect());
-                    parts.entry((protocol, is_allowed, egress, ingress)).or_default().push(cell);
+                    let [egress, ingress] = self.sides(&pairs, (protocol, cell.first()), causes);
+                    let part = Part { protocol, is_undefined: !is_allowed, egress, ingress };
+                    parts.entry(part).or_default().push(cell);
                 }
             }
         }
-        let parts: Vec<Value> = parts
-            .into_iter()
-            .map(|((protocol, is_allowed, egress, ingress), cells)| {
-                let ports: PortSet = cells.into_iter().collect();
-                json!([protocol.to_string(), ports.to_string(), is_allowed, egress, ingress])
-            })
-            .collect();
+        let parts = parts.into_iter().map(|(part, cells)| {
+            let Part { protocol, is_undefined, egress, ingress } = part;
+            let ports: PortSet = cells.into_iter().collect();
+            json!([protocol.to_string(), ports.to_string(), !is_undefined, egress, ingress])
+        });
+        let parts: Vec<Value> = parts.collect();
         json!({"parts": parts, "some": froms.len() * tos.len() > MOST_PAIRS})
+    }
+
+    /// What decides each side of one packet, over all pairs for which it is not denied.
+    fn sides(
+        &self,
+        pairs: &[(&End, &End)],
+        (protocol, port): (Protocol, u16),
+        causes: &mut Causes,
+    ) -> [BTreeSet<usize>; 2] {
+        let mut sides = [BTreeSet::new(), BTreeSet::new()];
+        for (from, to) in pairs {
+            let decision = self.map.report.program.decide(from, to, protocol, port);
+            if decision.verdict == Verdict::Deny {
+                continue;
+            }
+            let of_sides = [decision.egress.cause, decision.ingress.cause];
+            for (side, cause) in sides.iter_mut().zip(of_sides) {
+                side.insert(causes.id(cause, |cause| self.policy_place(cause)));
+            }
+        }
+        sides
     }
 
     fn policy_place(&self, cause: Cause) -> Option<usize> {
@@ -260,5 +274,30 @@ impl Cuts {
         let edges = [inside.complement(), inside];
         let ranges = edges.iter().flat_map(AddressSet::ranges);
         self.addresses.extend(ranges.map(|range| range.first()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_are_cut_where_a_rule_may_begin_to_decide() {
+        let set: PortSet =
+            [(1, 10), (20, 20)].into_iter().filter_map(|(a, b)| PortRange::new(a, b)).collect();
+        let cut: Vec<String> =
+            cells(&set, &BTreeSet::from([1, 5, 11, 20])).iter().map(ToString::to_string).collect();
+        assert_eq!(cut, ["1-4", "5-10", "20"]);
+    }
+
+    #[test]
+    fn networks_are_cut_at_their_edges_and_exceptions() {
+        let mut cuts = Cuts::default();
+        cuts.cut(&Network {
+            block: "10.0.0.0/8".parse().unwrap(),
+            except: vec!["10.1.0.0/16".parse().unwrap()],
+        });
+        let edges: Vec<String> = cuts.addresses.iter().map(ToString::to_string).collect();
+        assert_eq!(edges, ["0.0.0.0", "10.0.0.0", "10.1.0.0", "10.2.0.0", "11.0.0.0", "::"]);
     }
 }
