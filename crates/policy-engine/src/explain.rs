@@ -154,7 +154,10 @@ impl Program {
         let speaks = |policy: &&Policy| policy.rules(direction).is_none();
         let silent = self.policies_of(subject, other).into_iter().filter(speaks);
         walk.other_direction = silent.map(|policy| policy.id.clone()).collect();
-        if matches!(side.cause, Cause::OwnNode | Cause::SelfTraffic | Cause::NotAPod) {
+        // Policies select a host-network pod in a reading that was not taken.
+        let on_host = self.pod(subject).is_some_and(|pod| pod.host_network);
+        let unasked = matches!(side.cause, Cause::OwnNode | Cause::SelfTraffic | Cause::NotAPod);
+        if unasked || on_host && side.cause == Cause::NoPolicy {
             walk.forks = self.forks(question, direction, side);
             return walk;
         }

@@ -272,6 +272,7 @@ impl<'q> Search<'q> {
                 let owner = LabelOwner::Namespace(pod.namespace.clone());
                 let labels = self.program.namespace(&pod.namespace).map(|found| &found.labels);
                 differences.extend(labels::differences(
+                    self.program,
                     RulePart::Subject,
                     selector,
                     labels,
@@ -281,6 +282,7 @@ impl<'q> Search<'q> {
         }
         let owner = LabelOwner::Pod;
         differences.extend(labels::differences(
+            self.program,
             RulePart::Subject,
             &policy.subject.pods,
             Some(&pod.labels),
@@ -330,7 +332,7 @@ impl Program {
         let mut found: BTreeMap<WorkloadRef, (u32, Vec<LabelDifference>)> = BTreeMap::new();
         for (_, pod) in self.pods().filter(|(_, pod)| pod.namespace == service.namespace) {
             let owner = LabelOwner::Pod;
-            let differences = labels::unmet(selector, Some(&pod.labels), &owner);
+            let differences = labels::unmet(self, selector, Some(&pod.labels), &owner);
             let distance: u32 = differences.iter().map(LabelDifference::weight).sum();
             let is_nearer = found.get(&pod.workload).is_none_or(|(known, _)| distance < *known);
             if (1..FARTHEST).contains(&distance) && is_nearer {

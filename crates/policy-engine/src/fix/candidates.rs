@@ -80,7 +80,8 @@ impl Opener<'_> {
         Candidate { change, shared_labels }
     }
 
-    /// A rule in each NetworkPolicy that selects this workload and nothing else.
+    /// A rule in a NetworkPolicy that selects this workload and nothing else; if several do, then in
+    /// the ones that name it as a new policy would.
     fn in_existing_policies(&self) -> Vec<PolicyChange> {
         let own = |policy: &&Policy| {
             policy.id.kind == PolicyKind::NetworkPolicy
@@ -88,8 +89,11 @@ impl Opener<'_> {
                 && policy.id.namespace.as_ref() == Some(&self.subject.namespace)
                 && self.program.subjects(&policy.id) == self.subject.pods
         };
-        let policies = self.program.policies().filter(own).take(2);
+        let mut policies: Vec<&Policy> = self.program.policies().filter(own).collect();
+        policies.sort_by_key(|policy| policy.subject.pods != self.subject.selector);
         policies
+            .into_iter()
+            .take(2)
             .filter_map(|policy| {
                 let at = policy.rules(self.direction).map_or(0, <[Rule]>::len);
                 self.with_rule(policy, at)

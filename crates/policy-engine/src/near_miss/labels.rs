@@ -1,6 +1,7 @@
 //! What keeps labels from satisfying a selector.
 
 use super::{Difference, RulePart};
+use crate::program::Program;
 use policy_model::{LabelSelector, Labels, Operator, Requirement};
 
 /// Whose labels a selector reads.
@@ -42,16 +43,18 @@ impl LabelDifference {
 
 /// One difference for each requirement that does not hold. Labels that are not known are none.
 pub(super) fn differences(
+    program: &Program,
     part: RulePart,
     selector: &LabelSelector,
     labels: Option<&Labels>,
     owner: &LabelOwner,
 ) -> impl Iterator<Item = Difference> {
-    let unmet = unmet(selector, labels, owner).into_iter();
+    let unmet = unmet(program, selector, labels, owner).into_iter();
     unmet.map(move |difference| Difference::Label { part, difference })
 }
 
 pub(super) fn unmet(
+    program: &Program,
     selector: &LabelSelector,
     labels: Option<&Labels>,
     owner: &LabelOwner,
@@ -59,11 +62,17 @@ pub(super) fn unmet(
     let none = Labels::default();
     let labels = labels.unwrap_or(&none);
     let unmet = selector.requirements().filter(|requirement| !requirement.matches(labels));
-    unmet.map(|requirement| difference(requirement, labels, owner)).collect()
+    unmet.map(|requirement| difference(program, requirement, labels, owner)).collect()
 }
 
-fn difference(requirement: &Requirement, labels: &Labels, owner: &LabelOwner) -> LabelDifference {
-    let has = labels.value(&requirement.key);
+fn difference(
+    program: &Program,
+    requirement: &Requirement,
+    labels: &Labels,
+    owner: &LabelOwner,
+) -> LabelDifference {
+    let Requirement { key, operator } = requirement;
+    let has = labels.value(key);
     let mut found = LabelDifference {
         owner: owner.clone(),
         requirement: requirement.clone(),
@@ -71,18 +80,22 @@ fn difference(requirement: &Requirement, labels: &Labels, owner: &LabelOwner) ->
         near_value: None,
         near_label: None,
     };
-    let Operator::In(values) = &requirement.operator else { return found };
+    let Operator::In(values) = operator else { return found };
     match has {
         Some(value) => {
-            found.near_value = values.iter().find(|other| is_slip(value, other)).cloned()
+            // A value that something has is meant.
+            let slipped =
+                |other: &&String| is_slip(value, other) && !is_used(program, owner, key, other);
+            found.near_value = values.iter().find(slipped).cloned();
         }
         None => {
-            let meant = |(key, value): &(&String, &String)| {
-                values.contains(*value)
-                    && (is_slip(key, &requirement.key)
-                        || last_part(key) == last_part(&requirement.key)
-                        || names_things(key) && names_things(&requirement.key))
+            let alike = |other: &str| {
+                is_slip(other, key)
+                    || last_part(other) == last_part(key)
+                    || names_things(other) && names_things(key)
             };
+            let meant =
+                |(other, value): &(&String, &String)| values.contains(*value) && alike(other);
             let label = labels.0.iter().find(meant);
             found.near_label = label.map(|(key, value)| (key.clone(), value.clone()));
         }
@@ -90,11 +103,23 @@ fn difference(requirement: &Requirement, labels: &Labels, owner: &LabelOwner) ->
     found
 }
 
-/// At most two letters apart, and at most a third of the word.
+/// Whether anything of the sort has the label.
+fn is_used(program: &Program, owner: &LabelOwner, key: &str, value: &str) -> bool {
+    let has = |labels: &Labels| labels.value(key) == Some(value);
+    match owner {
+        LabelOwner::Pod => program.pods().any(|(_, pod)| has(&pod.labels)),
+        LabelOwner::Namespace(_) => program.namespaces().any(|found| has(&found.labels)),
+        LabelOwner::Node(_) => program.nodes().any(|node| has(&node.labels)),
+    }
+}
+
+/// At most two letters apart, and at most a third of the word. Another number is another thing.
 pub(super) fn is_slip(a: &str, b: &str) -> bool {
-    let longest = a.len().max(b.len());
-    let limit = (longest / 3).min(2);
-    a != b && a.len().abs_diff(b.len()) <= limit * 4 && strsim::damerau_levenshtein(a, b) <= limit
+    let limit = (a.len().max(b.len()) / 3).min(2);
+    let letters = |text: &str| text.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
+    a.len().abs_diff(b.len()) <= limit * 4
+        && letters(a) != letters(b)
+        && strsim::damerau_levenshtein(a, b) <= limit
 }
 
 /// `name` of `app.kubernetes.io/name`.
@@ -118,5 +143,6 @@ mod tests {
         assert!(!is_slip("web", "api"));
         assert!(!is_slip("v1", "v2"));
         assert!(!is_slip("web", "web"));
+        assert!(!is_slip("worker-17", "worker-18"));
     }
 }

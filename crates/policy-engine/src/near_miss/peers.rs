@@ -57,10 +57,22 @@ fn pod_differences(
         NamespaceScope::Selected(selector) => {
             let of_namespace = program.namespace(&pod.namespace).map(|found| &found.labels);
             let owner = LabelOwner::Namespace(pod.namespace.clone());
-            found.extend(labels::differences(RulePart::Peer, selector, of_namespace, &owner));
+            found.extend(labels::differences(
+                program,
+                RulePart::Peer,
+                selector,
+                of_namespace,
+                &owner,
+            ));
         }
     }
-    found.extend(labels::differences(RulePart::Peer, pods, Some(&pod.labels), &LabelOwner::Pod));
+    found.extend(labels::differences(
+        program,
+        RulePart::Peer,
+        pods,
+        Some(&pod.labels),
+        &LabelOwner::Pod,
+    ));
     found
 }
 
@@ -106,7 +118,7 @@ fn node_differences(
     };
     let labels = program.nodes().find(|known| known.name == node).map(|node| &node.labels);
     let owner = LabelOwner::Node(node.to_owned());
-    Some(labels::differences(RulePart::Peer, selector, labels, &owner).collect())
+    Some(labels::differences(program, RulePart::Peer, selector, labels, &owner).collect())
 }
 
 /// The node that a host-network pod is.

@@ -108,14 +108,23 @@ fn of_port(
                 Some(served) => {
                     PortDifference::NamedElsewhere { name: name.clone(), served: served.clone() }
                 }
-                None => PortDifference::NotServed { name: name.clone(), near: near(name, served) },
+                None => PortDifference::NotServed {
+                    name: name.clone(),
+                    near: near(name, served, (to, protocol, asked)),
+                },
             })
         }
     }
 }
 
-fn near(name: &str, served: &[ContainerPort]) -> Option<String> {
-    let mut names = served.iter().filter_map(|port| port.name.as_ref());
+/// The name of the asked port, where the rule's looks like a slip of it.
+fn near(
+    name: &str,
+    served: &[ContainerPort],
+    (_, protocol, asked): Destination<'_>,
+) -> Option<String> {
+    let asked = served.iter().filter(|port| port.protocol == protocol && port.port == asked);
+    let mut names = asked.filter_map(|port| port.name.as_ref());
     names.find(|other| super::labels::is_slip(name, other)).cloned()
 }
 

@@ -461,6 +461,119 @@ fn a_service_without_endpoints_leads_nowhere() {
     );
 }
 
+const NEAR: &str = r#"
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec: {containers: [{name: a, image: a}]}
+status: {podIP: 10.0.0.1}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: agent, namespace: shop, labels: {app: agent}}
+spec: {hostNetwork: true, nodeName: n1, containers: [{name: a, image: a}]}
+---
+apiVersion: v1
+kind: Node
+metadata: {name: n1}
+status: {addresses: [{type: InternalIP, address: 192.168.7.1}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: db, namespace: pay, labels: {app: db}}
+spec: {nodeName: n2, containers: [{name: a, image: a, ports: [{name: sql, containerPort: 5432}]}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: db, namespace: pay}
+spec:
+  podSelector: {matchLabels: {app: db}}
+  policyTypes: [Ingress, Egress]
+  ingress:
+    - {from: [{podSelector: {matchLabels: {app: web}}}]}
+    - {from: [{namespaceSelector: {}, podSelector: {matchLabels: {app: web}}}], ports: [{protocol: UDP, port: 53}]}
+    - {from: [{namespaceSelector: {}, podSelector: {matchLabels: {app: web}}}], ports: [{port: sqll}]}
+    - {from: [{ipBlock: {cidr: 203.0.113.0/24, except: [203.0.113.7/32]}}]}
+    - {from: [{namespaceSelector: {}, podSelector: {matchLabels: {app: agent}}}]}
+  egress:
+    - {to: [{ipBlock: {cidr: 198.51.100.1/32}}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: dbs, namespace: pay}
+spec:
+  podSelector: {matchLabels: {app: dbb}}
+  ingress: [{from: [{namespaceSelector: {}}]}]
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: db, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: db}}
+  ingress: [{from: [{namespaceSelector: {}}], ports: [{port: 7}]}]
+"#;
+
+/// Only what differs.
+fn near_misses(line: &str) -> String {
+    let (_, text) = explained(NEAR, line);
+    let lines = text.lines().map(str::trim);
+    lines.filter(|line| line.starts_with("but: ")).map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn near_misses_name_what_differs() {
+    let named_port = near_misses("--from shop/web --to pay/db --port 5432");
+    expect![[r#"
+        but: subject and peer match, the destination has no port named `sqll` (is `sql` meant?)
+        but: peer and port match, the policy does not select the pod: label `app` differs: has `db`, the rule wants `dbb` (is `dbb` a slip?)
+        but: subject and port match, namespace differs: the peer is in `shop`; without namespaceSelector the rule means `pay` only
+    "#]].assert_eq(&named_port);
+    let protocol = near_misses("--from shop/web --to pay/db --port 53");
+    expect![[r#"
+        but: peer and port match, the policy does not select the pod: label `app` differs: has `db`, the rule wants `dbb` (is `dbb` a slip?)
+        but: subject and port match, namespace differs: the peer is in `shop`; without namespaceSelector the rule means `pay` only
+        but: subject and peer match, protocol differs: 53/tcp is asked, the rule wants UDP
+    "#]].assert_eq(&protocol);
+    let other_direction = near_misses("--from 198.51.100.1 --to pay/db --port 5432");
+    expect![[r#"
+        but: subject, peer and port match, wrong direction: the rule speaks of the other one
+        but: subject and port match, address differs: 198.51.100.1 is not in 203.0.113.0/24 except 203.0.113.7/32
+    "#]].assert_eq(&other_direction);
+    let except = near_misses("--from 203.0.113.7 --to pay/db --port 5432");
+    expect![[r#"
+        but: subject and port match, address differs: 203.0.113.7 is not in 203.0.113.0/24 except 203.0.113.7/32
+    "#]].assert_eq(&except);
+    let other_namespace = near_misses("--from shop/web --to pay/db --port 7");
+    expect![[r#"
+        but: peer and port match, the policy does not select the pod: label `app` differs: has `db`, the rule wants `dbb` (is `dbb` a slip?)
+        but: subject and port match, namespace differs: the peer is in `shop`; without namespaceSelector the rule means `pay` only
+        but: subject and peer match, the destination has no port named `sqll`
+    "#]].assert_eq(&other_namespace);
+    let on_host = near_misses("--from shop/agent --to pay/db --port 1 --profile cilium");
+    expect![[r#"
+        but: subject and port match, the peer is on the host network: selectors do not match it, blocks with its node's address do
+        but: port matches, the policy does not select the pod: label `app` differs: has `db`, the rule wants `dbb` (is `dbb` a slip?); the peer is on the host network: selectors do not match it, blocks with its node's address do
+    "#]].assert_eq(&on_host);
+}
+
+#[test]
+fn what_was_left_out_is_said() {
+    let broken = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n\
+        metadata: {name: bad, namespace: pay}\nspec: {podSelecto: {}}\n---\n";
+    let line = "explain - --from shop/web --to pay/db --port 1 --keep-going";
+    let args = Line::try_parse_from(line.split(' ')).unwrap().args;
+    let options = kube_import::Options { keep_going: true, ..kube_import::Options::default() };
+    let text =
+        kube_import::Input::Text { name: "shop.yaml".to_owned(), text: format!("{broken}{SHOP}") };
+    let imported = kube_import::import(&[text], &options).unwrap();
+    let mut out = Vec::new();
+    explain(&args, &imported, Palette::Plain, &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    let notes: Vec<&str> = text.lines().filter(|line| line.contains("note: ")).collect();
+    expect!["  note: NetworkPolicy pay/bad has errors and was left out; it could change this"]
+        .assert_eq(&notes.join("\n"));
+}
+
 #[test]
 fn json_has_all_of_it() {
     let (_, text) = explained(SHOP, "--from shop/web --to pay/db --port 5432 -o json");
