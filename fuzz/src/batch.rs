@@ -20,15 +20,23 @@ static WORLD: LazyLock<CheckWorld<'static>> = LazyLock::new(|| {
 });
 
 pub fn batch(bytes: &[u8]) {
+    answered(bytes);
+}
+
+/// What became of each line.
+pub fn answered(bytes: &[u8]) -> Vec<Answered> {
     let mut answerer = BatchAnswerer::new(*WORLD);
-    for line in bytes.split(|byte| *byte == b'\n') {
+    let lines = bytes.split(|byte| *byte == b'\n');
+    let answered = lines.map(|line| {
         let mut answer = Vec::new();
         let answered = answerer.answer(line, &mut answer);
         let mut alone = Vec::new();
         assert_eq!(answered, BatchAnswerer::new(*WORLD).answer(line, &mut alone));
         assert_eq!(answer, alone, "the lines before change the answer");
         is_an_answer(answered, &answer);
-    }
+        answered
+    });
+    answered.collect()
 }
 
 fn is_an_answer(answered: Answered, answer: &[u8]) {

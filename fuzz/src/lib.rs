@@ -8,14 +8,17 @@ mod batch;
 mod manifest;
 mod test_file;
 
-pub use batch::batch;
+pub use batch::{answered, batch};
 pub use manifest::manifest;
 pub use test_file::test_file;
 
 use finding_model::{Finding, SourceFiles};
 
+/// Takes the bytes that a fuzzer makes.
+pub type Target = fn(&[u8]);
+
 /// Runs each file that the command line names through a target.
-pub fn run_files(target: fn(&[u8])) -> std::io::Result<()> {
+pub fn run_files(target: Target) -> std::io::Result<()> {
     std::env::args_os().skip(1).try_for_each(|path| {
         target(&std::fs::read(path)?);
         Ok(())

@@ -1,6 +1,8 @@
 //! Every target still runs on its seeds, and the good seeds are still good: read without an error, so
 //! that a fuzzer which starts from them starts deep inside the readers.
+#![expect(clippy::unwrap_used, reason = "a seed that cannot be read is a broken test")]
 
+use cli::Answered;
 use finding_model::{Finding, Severity, SourceFiles};
 use kube_import::{Limits, import_text, read_tests};
 use std::fs;
@@ -28,7 +30,7 @@ fn errors(findings: &[Finding]) -> Vec<&Finding> {
 
 #[test]
 fn targets_run_on_their_seeds() {
-    let targets: [(&str, fn(&[u8])); 3] =
+    let targets: [(&str, fuzz::Target); 3] =
         [("batch", fuzz::batch), ("manifest", fuzz::manifest), ("test_file", fuzz::test_file)];
     for (folder, target) in targets {
         for (_, bytes) in files_of(folder) {
@@ -55,4 +57,10 @@ fn the_good_test_file_is_read_whole() {
     let (tests, findings) = read_tests(file, &text_of("test_file", name), Limits::default());
     assert_eq!(findings, []);
     assert_eq!(tests.len(), 1);
+}
+
+#[test]
+fn good_queries_have_verdicts() {
+    let answered = fuzz::answered(text_of("batch", "good.jsonl").as_bytes());
+    assert!(!answered.contains(&Answered::Error), "{answered:?}");
 }

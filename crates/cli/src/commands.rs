@@ -2,6 +2,7 @@
 
 mod check;
 mod completions;
+mod diff;
 mod explain;
 mod lint;
 mod man;
@@ -54,6 +55,7 @@ pub(crate) enum Command {
     Check(check::CheckArgs),
     Explain(explain::ExplainArgs),
     Map(map::MapArgs),
+    Diff(diff::DiffArgs),
     Lint(lint::LintArgs),
     Test(test::TestArgs),
     Completions(completions::CompletionsArgs),
@@ -66,6 +68,7 @@ pub(crate) fn run(command: &Command, console: &mut Console) -> Result<Outcome, E
         Command::Check(args) => check::run(args, console),
         Command::Explain(args) => explain::run(args, console),
         Command::Map(args) => map::run(args, console),
+        Command::Diff(args) => diff::run(args, console),
         Command::Lint(args) => lint::run(args, console),
         Command::Test(args) => test::run(args, console),
         Command::Completions(args) => completions::run(args, console),

@@ -11,7 +11,7 @@ use std::fmt;
 #[derive(Clone, Debug)]
 pub(crate) struct Reading {
     pub(crate) semantics: Semantics,
-    /// `None`: what the engine assumes unasked.
+    /// `None`: the IPv4 networks that both assume unasked. Else networks of both families.
     pub(crate) pod_networks: Option<AddressSet>,
 }
 
@@ -51,7 +51,7 @@ impl fmt::Display for Reading {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.pod_networks {
             None => write!(f, "{}", self.semantics),
-            Some(networks) => write!(f, "{}, pods in {networks}", self.semantics),
+            Some(_) => write!(f, "{}, dual-stack pods", self.semantics),
         }
     }
 }

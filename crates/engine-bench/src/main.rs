@@ -86,7 +86,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Change(setting) => change::measure(&setting),
         Command::Check(setting) => check::measure(&setting),
         Command::Read(setting) => read::measure(&setting),
-        Command::Oracle(args) => return oracle::run(&args),
+        Command::Oracle(args) => return Ok(oracle::run(&args)),
         Command::Spent { command } => spent::run(&command),
         Command::NaiveMap { world } => naive::print_map(&world),
     };

@@ -9,7 +9,10 @@ use policy_oracle::worlds::{self, Contents, PodKey, changes, snapshots};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
-type Pairs = BTreeMap<(PodName, PodName), PairTraffic>;
+type Pair = (PodName, PodName);
+type Pairs = BTreeMap<Pair, PairTraffic>;
+/// Before and after.
+type Changed = BTreeMap<Pair, (PairTraffic, PairTraffic)>;
 
 fn pairs(program: &Program) -> Pairs {
     let mut cache = TrafficCache::default();
@@ -89,10 +92,7 @@ fn names(program: &Program) -> BTreeMap<PodId, PodName> {
 }
 
 /// Pairs that a delta names, with what it says of them; one that is named twice is a failure.
-fn named(
-    delta: &Delta,
-    names: &BTreeMap<PodId, PodName>,
-) -> Result<BTreeMap<(PodName, PodName), (PairTraffic, PairTraffic)>, TestCaseError> {
+fn named(delta: &Delta, names: &BTreeMap<PodId, PodName>) -> Result<Changed, TestCaseError> {
     let mut said = BTreeMap::new();
     for change in &delta.pairs {
         for from in &change.from {
@@ -108,10 +108,7 @@ fn named(
 }
 
 /// Only ports count: a delta does not speak of pairs that differ in other protocols alone.
-fn changed(
-    before: &Pairs,
-    after: &Pairs,
-) -> BTreeMap<(PodName, PodName), (PairTraffic, PairTraffic)> {
+fn changed(before: &Pairs, after: &Pairs) -> Changed {
     let keys: BTreeSet<_> = before.keys().chain(after.keys()).cloned().collect();
     let of = |pairs: &Pairs, key: &(PodName, PodName)| {
         let traffic: PairTraffic = pairs.get(key).cloned().unwrap_or_default();

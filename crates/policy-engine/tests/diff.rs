@@ -1,6 +1,8 @@
 //! A difference is empty where the maps are equal, reads the same from both ends, and says what the
 //! delta of a change says.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 use policy_engine::{
     Assumptions, Change, ConnectionDiff, DiffEnd, Effect, Granularity, MapPeer, PairTraffic, PodId,
     PodName, Presence, Program, Reason, Reasons, Semantics, Shift, Verdict,
@@ -21,7 +23,7 @@ fn compiled(snapshot: &Snapshot) -> Program {
 
 fn named(diff: &ConnectionDiff<'_>, end: DiffEnd<'_>) -> MapPeer {
     match end {
-        DiffEnd::Peer(peer) => diff.peers()[peer].peer.clone(),
+        DiffEnd::Peer(peer) => diff.peers().get(peer).unwrap().peer.clone(),
         DiffEnd::Outside(addresses) => MapPeer::Outside(addresses.clone()),
     }
 }

@@ -1,5 +1,7 @@
 //! The map says of every pair what asking about the pair says.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 use policy_engine::{
     Assumptions, End, Granularity, MapPeer, PairTraffic, PodId, Program, Semantics, TrafficCache,
 };

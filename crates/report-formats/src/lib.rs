@@ -8,6 +8,7 @@
 
 pub mod check;
 mod count;
+pub mod diff;
 pub mod explain;
 pub mod findings;
 pub mod json;
@@ -19,6 +20,7 @@ mod visible;
 
 pub use check::{Asked, CheckReport, Overall};
 pub use count::counted;
+pub use diff::DiffReport;
 pub use findings::FindingReport;
 pub use palette::{Palette, Role};
 pub use test_results::{TestReport, TestRun};

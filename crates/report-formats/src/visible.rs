@@ -18,7 +18,7 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Like [`visible`] for text that may have several lines; tabs stay too.
+/// Like [`visible()`] for text that may have several lines; tabs stay too.
 pub fn visible_lines(text: &str) -> Cow<'_, str> {
     let is_layout = |character| matches!(character, '\n' | '\t');
     if !text.contains(|character| is_hidden(character) && !is_layout(character)) {

@@ -1,8 +1,8 @@
 //! What the input does not say and every answer depends on.
 
 use net_types::{AddressSet, IpNet};
-use question_syntax::parse_network;
 use policy_engine::{Assumptions, Semantics};
+use question_syntax::parse_network;
 use std::fmt;
 
 /// Who reads the policies, where the API leaves it open.

@@ -126,12 +126,12 @@ struct Sides {
 }
 
 pub(crate) fn run(args: &DiffArgs, console: &mut Console) -> Result<Outcome, ExpectedError> {
-    let Sides { old, new, old_name, new_name } =
-        if args.apply.is_empty() && args.remove.is_empty() {
-            two_sides(args, console)?
-        } else {
-            what_if(args, console)?
-        };
+    let Sides { old, new, old_name, new_name } = if args.apply.is_empty() && args.remove.is_empty()
+    {
+        two_sides(args, console)?
+    } else {
+        what_if(args, console)?
+    };
     let progress = Progress::start(console, "comparing");
     let assumptions = args.assumptions.assumptions();
     let old_program = Program::compile(old.snapshot, assumptions.clone());

@@ -130,7 +130,7 @@ impl<'a> BatchAnswerer<'a> {
         if replies.iter().any(|(_, reply)| !is_self(reply)) {
             replies.retain(|(_, reply)| !is_self(reply));
         }
-        agreed(self.world, query, replies)
+        agreed(self.world, query, &replies)
     }
 
     fn members<'e>(&self, resolved: &'e Resolved, other: &Resolved) -> &'e [End] {
@@ -190,7 +190,7 @@ impl<'a> BatchAnswerer<'a> {
                     let decision = program.decide_service(from, service, protocol, port);
                     decision.map_err(|error| problem(error.to_string()))
                 });
-                let asked = asked.map(|decision| Ok(one_of(decision?.endpoints)));
+                let asked = asked.map(|decision| Ok(one_of(&decision?.endpoints)));
                 asked
                     .collect::<Result<Vec<Option<Reply>>, String>>()
                     .map(|replies| replies.into_iter().flatten().collect())
@@ -209,7 +209,7 @@ impl<'a> BatchAnswerer<'a> {
                     };
                     packets.map(decide).collect::<Vec<_>>()
                 });
-                Ok(one_of(endpoints.collect()).into_iter().collect())
+                Ok(one_of(&endpoints.collect::<Vec<_>>()).into_iter().collect())
             }
         }
     }
@@ -252,7 +252,7 @@ impl<'a> BatchAnswerer<'a> {
 }
 
 /// The endpoints of a Service as one reply: undefined where they differ, because any may be picked.
-fn one_of(endpoints: Vec<(End, u16, Decision)>) -> Option<Reply> {
+fn one_of(endpoints: &[(End, u16, Decision)]) -> Option<Reply> {
     let (end, port, first) = endpoints.first()?.clone();
     let mut decision = first;
     let merge = |side: &mut Side, of: fn(&Decision) -> Side| {
@@ -278,7 +278,7 @@ fn one_of(endpoints: Vec<(End, u16, Decision)>) -> Option<Reply> {
 fn agreed(
     world: CheckWorld<'_>,
     query: &Query<'_>,
-    replies: Vec<((&End, Option<&End>), Reply)>,
+    replies: &[((&End, Option<&End>), Reply)],
 ) -> Result<Reply, String> {
     let verdicts = |reply: &Reply| {
         let Decision { verdict, egress, ingress, reasons: _ } = reply.decision;

@@ -1,3 +1,5 @@
+//! Lines of a batch and their answers.
+
 use super::*;
 use crate::PeerIndex;
 use policy_engine::{Assumptions, Program, Semantics};
