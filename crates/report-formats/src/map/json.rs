@@ -100,6 +100,8 @@ fn separate(out: &mut dyn Write, first: &mut bool) -> io::Result<()> {
 struct Rows<'r> {
     report: &'r MapReport<'r>,
     peers: Vec<Vec<u8>>,
+    /// The source of the row before.
+    source: Option<usize>,
     traffic: FxHashMap<PairTraffic, Vec<u8>>,
 }
 
@@ -113,7 +115,12 @@ impl<'r> Rows<'r> {
             let value = PeerPart { namespace: peer.namespace, name: peer.name, kind: peer.kind };
             write_part(&mut text, &value).map(|()| text)
         });
-        Ok(Self { report, peers: peers.collect::<io::Result<_>>()?, traffic: FxHashMap::default() })
+        Ok(Self {
+            report,
+            peers: peers.collect::<io::Result<_>>()?,
+            source: None,
+            traffic: FxHashMap::default(),
+        })
     }
 
     fn keep(&mut self, row: &MapRow<'_>, kept: &mut Option<Vec<u8>>) -> io::Result<()> {
@@ -128,9 +135,10 @@ impl<'r> Rows<'r> {
 
     fn write(&mut self, out: &mut dyn Write, row: &MapRow<'_>) -> io::Result<()> {
         out.write_all(b"{\"from\":")?;
-        self.write_peer(out, row.from)?;
+        self.source = self.report.peers.index_near(row.from, self.source);
+        self.write_peer(out, row.from, self.source)?;
         out.write_all(b",\"to\":")?;
-        self.write_peer(out, row.to)?;
+        self.write_peer(out, row.to, self.report.peers.index(row.to))?;
         match self.traffic.get(row.traffic) {
             Some(text) => out.write_all(text)?,
             None => {
@@ -155,11 +163,16 @@ impl<'r> Rows<'r> {
         out.write_all(b"}")
     }
 
-    fn write_peer(&self, out: &mut dyn Write, peer: &MapPeer) -> io::Result<()> {
+    fn write_peer(
+        &self,
+        out: &mut dyn Write,
+        peer: &MapPeer,
+        index: Option<usize>,
+    ) -> io::Result<()> {
         if let MapPeer::Outside(set) = peer {
             return write_part(out, &json!({"ranges": ranges(set)}));
         }
-        let text = self.report.peers.index(peer).and_then(|index| self.peers.get(index));
+        let text = index.and_then(|index| self.peers.get(index));
         out.write_all(text.map_or(b"null", Vec::as_slice))
     }
 }

@@ -20,6 +20,7 @@ pub(crate) struct PeerName<'a> {
 #[derive(Debug)]
 pub(crate) struct PeerTable<'a> {
     names: Vec<PeerName<'a>>,
+    peers: Vec<&'a MapPeer>,
     index: FxHashMap<&'a MapPeer, usize>,
 }
 
@@ -43,7 +44,7 @@ impl<'a> PeerTable<'a> {
             names.push(name);
             index.insert(peer, place);
         }
-        Self { names, index }
+        Self { names, peers: map.peers().collect(), index }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -61,6 +62,14 @@ impl<'a> PeerTable<'a> {
     /// `None` for addresses outside the cluster.
     pub(crate) fn index(&self, peer: &MapPeer) -> Option<usize> {
         self.index.get(peer).copied()
+    }
+
+    /// [`Self::index`], quicker where it is `likely`: rows of one source follow each other.
+    pub(crate) fn index_near(&self, peer: &MapPeer, likely: Option<usize>) -> Option<usize> {
+        let is_likely = likely
+            .and_then(|at| self.peers.get(at))
+            .is_some_and(|known| std::ptr::eq(*known, peer));
+        if is_likely { likely } else { self.index(peer) }
     }
 
     /// Objects that were left out and could have changed a row, by their place in the list.

@@ -139,7 +139,8 @@ class Graph {
 
   drawEdge(edge) {
     const { from, to, rows } = edge;
-    const bend = from.group === to.group ? 0.72 : 0.25;
+    // There and back are two lines.
+    const bend = (from.group === to.group ? 0.7 : 0.22) + (from.place < to.place ? 0 : 0.1);
     const [start, end] = [point(from.angle, this.radius - 7), point(to.angle, this.radius - 7)];
     const [near, far] = [point(from.angle, this.radius * bend), point(to.angle, this.radius * bend)];
     const path = `M${start.x} ${start.y}C${near.x} ${near.y} ${far.x} ${far.y} ${end.x} ${end.y}`;
