@@ -1,7 +1,7 @@
 //! Reads policy tests: the documents of kind `PolicyTest` of a file, strictly.
 //!
 //! `docs/design/policy-test.md` describes the format. Whatever else the file holds are manifests and is
-//! left to [`import`](crate::import). A test with an error is not in the result.
+//! left to [`import`](crate::import()). A test with an error is not in the result.
 
 mod checks;
 mod sets;

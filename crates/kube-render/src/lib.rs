@@ -3,7 +3,7 @@
 //! A shrunk counterexample of a property is a snapshot; as a manifest it can be read, and given to any
 //! other tool. Patches that suggest a rule print it in the words of its API.
 //!
-//! **Shape.** Each kind is turned into a small tree ([`yaml`]) whose printer alone knows quoting and
+//! **Shape.** Each kind is turned into a small tree (`yaml`) whose printer alone knows quoting and
 //! indentation. **Invariants.** The text has no anchors, tags or flow collections but `{}` and `[]`,
 //! and YAML 1.1 and 1.2 read it alike. Deliberately absent: reading, spans, comments of the original.
 //!

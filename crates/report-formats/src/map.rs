@@ -1,7 +1,7 @@
 //! Connection maps: who may talk to whom, in every format.
 //!
 //! Tables, JSON, CSV and Markdown are written while the map is computed, so they take as little memory
-//! for a million rows as for ten. Pictures (`dot`, `svg`, `html`) hold all rows; [`MOST_PICTURED`] says
+//! for a million rows as for ten. Pictures (`dot`, `svg`, `html`) hold all rows; `MOST_PICTURED` says
 //! how many peers make sense in one.
 
 pub(crate) mod addresses;
