@@ -74,12 +74,12 @@ fn quantifiers_bind_every_before_some() {
           wrong-verdict: expected every one of `from` to reach some of `to`: pods of shop → pods of pci 8443/tcp (1)
             shop/cart → pci/api 8443/tcp: deny []
               egress: no policy applies
-              ingress: NetworkPolicy pci/api isolates pci/api, and no rule accepts it
+              ingress: NetworkPolicy pci/closed isolates pci/api, and no rule accepts it
         FAILED require some cluster → every pci/ 8443/tcp,5432/tcp
           wrong-verdict: expected every one of `to` to be reached by some of `from`: cluster → pci/ 8443/tcp,5432/tcp (2)
             pci/api → pci/api 8443/tcp: deny []
               egress: no policy applies
-              ingress: NetworkPolicy pci/api isolates pci/api, and no rule accepts it
+              ingress: NetworkPolicy pci/closed isolates pci/api, and no rule accepts it
             pci/api → pci/db 8443/tcp: deny []
               egress: no policy applies
               ingress: NetworkPolicy pci/closed isolates pci/db, and no rule accepts it
@@ -93,13 +93,13 @@ fn quantifiers_bind_every_before_some() {
           wrong-verdict: expected every one of `from` to reach some of `to`: outside → pods of pci 8443/tcp (1)
             1.1.1.1 → pci/api 8443/tcp: deny []
               egress: not a pod, so no policy applies
-              ingress: NetworkPolicy pci/api isolates pci/api, and no rule accepts it
+              ingress: NetworkPolicy pci/closed isolates pci/api, and no rule accepts it
         ok require some shop/ → some pci/ 8443/tcp
         FAILED require some shop/ → some pci/ 5432/tcp
           wrong-verdict: expected something of `from` to get through: shop/ → pci/ 5432/tcp (1)
             shop/cart → pci/api 5432/tcp: deny []
               egress: no policy applies
-              ingress: NetworkPolicy pci/api isolates pci/api, and no rule accepts it
+              ingress: NetworkPolicy pci/closed isolates pci/api, and no rule accepts it
     "#]]
     .assert_eq(&run(r"
 assertions:
