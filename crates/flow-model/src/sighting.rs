@@ -1,0 +1,49 @@
+//! What the kernel says of a connection: numbers that its tables give a meaning.
+
+use crate::{Counters, Report, Timestamp};
+use net_types::Protocol;
+use policy_model::Direction;
+use std::net::{IpAddr, SocketAddr};
+
+/// One report of one pod's interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sighting {
+    pub time: Timestamp,
+    pub report: Report,
+    /// The pod's number in the data plane, which is never used for another pod.
+    pub pod: u32,
+    /// Of the opener: egress where the pod opened the connection.
+    pub side: Direction,
+    pub local: IpAddr,
+    pub remote: IpAddr,
+    /// Zero where the protocol has none.
+    pub local_port: u16,
+    pub remote_port: u16,
+    pub protocol: Protocol,
+    pub icmp: Option<(u8, u8)>,
+    /// Behind the Service that `remote` is.
+    pub backend: Option<SocketAddr>,
+    /// Of the pod in the opener's direction; 0 where no policy was asked.
+    pub profile: u32,
+    /// Every matching rule of the profile, as bits, 64 in a word.
+    pub vector: Vec<u64>,
+    pub verdicts: Option<SightedVerdicts>,
+    pub dropped: bool,
+    pub opened: Option<Timestamp>,
+    pub counters: Counters,
+    pub count: u32,
+    /// Of the pod's policy: changes with every flip.
+    pub generation: u32,
+    pub lost_before: u64,
+}
+
+/// The bits that decided; `None`: no rule did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SightedVerdicts {
+    pub denied: bool,
+    pub rule: Option<u16>,
+    pub observed_denied: bool,
+    pub observed_rule: Option<u16>,
+    pub staged_denied: bool,
+    pub staged_rule: Option<u16>,
+}

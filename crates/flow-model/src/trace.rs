@@ -1,0 +1,60 @@
+//! How a verdict came about.
+
+use policy_model::{Action, PolicyId, RuleRef};
+use std::fmt;
+use std::sync::Arc;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FlowVerdict {
+    Allow,
+    Deny,
+}
+
+impl FlowVerdict {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+        }
+    }
+}
+
+impl fmt::Display for FlowVerdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A verdict of one side, and what decided it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trace {
+    pub verdict: FlowVerdict,
+    pub decider: Decider,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decider {
+    Rule(Arc<RuleMention>),
+    /// No rule matched, and these NetworkPolicies isolate the pod; those without rules first. Not empty.
+    DefaultDeny(Arc<[PolicyId]>),
+    /// No policy that selects the pod spoke.
+    NoPolicy,
+    /// Traffic of the node to its own pods needs no rule.
+    OwnNode,
+    /// The tables that decided are no longer known here.
+    Unknown {
+        profile: u32,
+        rule: u16,
+    },
+}
+
+/// A rule as it was when it decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleMention {
+    pub rule: RuleRef,
+    pub action: Action,
+    /// Cluster-scoped kinds may name their rules.
+    pub name: Option<String>,
+    /// `file:line:column`, where the policy came from a file.
+    pub place: Option<String>,
+}
