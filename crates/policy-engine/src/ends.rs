@@ -96,7 +96,7 @@ impl Program {
             terms: &key.terms,
             addresses,
             node: self.node_of(pod),
-            any_node: &self.any_node_terms,
+            unknown_node: &self.unknown_node,
             policies: key.policies,
             served: self.classes.served(key.ports),
             served_id: key.ports,
@@ -129,7 +129,8 @@ impl Program {
     }
 
     fn node_facts<'a>(&'a self, name: &'a str) -> NodeFacts<'a> {
-        NodeFacts { name, terms: self.node_terms.get(name).unwrap_or(&self.any_node_terms) }
+        let known = self.node_terms.get(name).map(std::slice::from_ref);
+        NodeFacts { name, readings: known.unwrap_or(&self.unknown_node) }
     }
 
     pub(crate) fn address_facts(&self, address: IpAddr) -> Facts<'_> {
@@ -149,7 +150,7 @@ impl Program {
             terms: &[],
             addresses,
             node: None,
-            any_node: &[],
+            unknown_node: &[],
             policies: PolicySet::NONE,
             served: &[],
             served_id: 0,

@@ -161,14 +161,17 @@ impl Program {
         };
         let side = SideQuestion { ends, profile_id, profile, families, host };
         let readings = side.readings(self.assumptions.semantics);
-        let answers = readings.iter().map(|rules| match rules.local {
+        let mut locally = |rules: &PeerRules| match rules.local {
             Locality::Local => Span::everything(),
             Locality::Remote => answer(&side, rules),
             Locality::Unknown => {
                 let either = [Span::everything(), answer(&side, rules)];
                 Span::fork(either, Reason::NodeLocality).unwrap_or_else(Span::everything)
             }
-        });
+        };
+        let by_place = readings.chunk_by(|a, b| a.place == b.place && a.place > 0);
+        let answers = by_place
+            .filter_map(|ways| Span::fork(ways.iter().map(&mut locally), Reason::NodeLabels));
         Span::fork(answers, Reason::PodAddress).unwrap_or_else(Span::everything)
     }
 

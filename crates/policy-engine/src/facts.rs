@@ -2,6 +2,7 @@
 
 use crate::bits::RuleBits;
 use crate::ids::TermId;
+use crate::node_labels::NodeReading;
 use crate::profile::Profile;
 use crate::program::PolicySet;
 use crate::semantics::Semantics;
@@ -26,8 +27,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) addresses: Addresses<'a>,
     /// The node that a pod runs on, where known.
     pub(crate) node: Option<&'a str>,
-    /// The nodes terms that select every node: all that is known of a node that is not in the input.
-    pub(crate) any_node: &'a [TermId],
+    /// How a node may be labelled that is not in the input.
+    pub(crate) unknown_node: &'a [NodeReading],
     pub(crate) policies: PolicySet,
     pub(crate) served: &'a [ContainerPort],
     /// Equal ids serve equal ports.
@@ -58,8 +59,8 @@ pub(crate) enum Addresses<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NodeFacts<'a> {
     pub(crate) name: &'a str,
-    /// The nodes terms that select it, sorted.
-    pub(crate) terms: &'a [TermId],
+    /// How it may be labelled: in one way, if it is in the input.
+    pub(crate) readings: &'a [NodeReading],
 }
 
 /// Rules that match an end as peer, in one reading.
@@ -70,6 +71,9 @@ pub(crate) struct PeerRules {
     pub(crate) possible: RuleBits,
     /// The peer is the subject's own node.
     pub(crate) local: Locality,
+    /// Not 0 where labels of a node are open: readings of the same number, which stand side by side, differ
+    /// in nothing else.
+    pub(crate) place: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -114,19 +118,22 @@ impl Facts<'_> {
         let base = self.rules_by_identity(profile, reading.0);
         let networks_apply = !(reading.1 == Semantics::Cilium && self.is_in_cluster());
         let mut readings: SmallVec<[PeerRules; 1]> = SmallVec::new();
+        let mut n_places = 0;
         let mut add = |rules: &[&RuleBits], node: Option<NodeFacts<'_>>| {
-            let mut certain = base.clone();
-            rules.iter().for_each(|rules| certain.union_with(rules));
-            match node {
-                Some(node) => profile.selecting(node.terms, &mut certain),
-                None if self.is_host_pod() => profile.selecting(self.any_node, &mut certain),
-                None => {}
-            }
-            let possible = self.with_domains(profile, &mut certain);
-            let rules = PeerRules { certain, possible, local: Locality::Remote };
-            for rules in self.with_localities(rules, subject_nodes, node) {
-                if !readings.contains(&rules) {
-                    readings.push(rules);
+            let by_labels = self.rules_by_node(profile, node);
+            n_places += 1;
+            let place = if by_labels.len() > 1 { n_places } else { 0 };
+            for (of_node, maybe_of_node) in by_labels {
+                let mut certain = base.clone();
+                rules.iter().for_each(|rules| certain.union_with(rules));
+                certain.union_with(&of_node);
+                let mut possible = self.with_domains(profile, &mut certain);
+                possible.union_with(&maybe_of_node);
+                let rules = PeerRules { certain, possible, local: Locality::Remote, place };
+                for rules in self.with_localities(rules, subject_nodes, node) {
+                    if !readings.contains(&rules) {
+                        readings.push(rules);
+                    }
                 }
             }
         };
@@ -188,6 +195,29 @@ impl Facts<'_> {
             (EndKind::HostPod, HostReading::AsNode) | (EndKind::Node | EndKind::Outside, _) => {}
         }
         rules
+    }
+
+    /// The rules that match it as a node, surely and possibly, for each way in which it may be labelled.
+    fn rules_by_node(
+        &self,
+        profile: &Profile,
+        node: Option<NodeFacts<'_>>,
+    ) -> SmallVec<[(RuleBits, RuleBits); 1]> {
+        let readings = match node {
+            Some(node) => node.readings,
+            None if self.is_host_pod() => self.unknown_node,
+            None => return SmallVec::from_buf([Default::default()]),
+        };
+        let mut distinct: SmallVec<[(RuleBits, RuleBits); 1]> = SmallVec::new();
+        for reading in readings {
+            let mut rules = (RuleBits::default(), RuleBits::default());
+            profile.selecting(&reading.certain, &mut rules.0);
+            profile.selecting(&reading.maybe, &mut rules.1);
+            if !distinct.contains(&rules) {
+                distinct.push(rules);
+            }
+        }
+        distinct
     }
 
     /// Adds the domain rules that surely match to `certain`, and returns those that may as well.

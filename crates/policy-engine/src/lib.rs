@@ -31,6 +31,7 @@ mod ids;
 mod lookup;
 mod map;
 mod near_miss;
+mod node_labels;
 mod objects;
 mod packet;
 mod plain;

@@ -4,13 +4,14 @@ use crate::atoms::Atoms;
 use crate::class_index::ClassIndex;
 use crate::classes::{AddressKey, ClassKey, Classes, HostKey};
 use crate::ids::{ClassId, Interner, PodId, PolicyIx, ProfileId, TermId};
+use crate::node_labels::{NodeReading, possible_readings};
 use crate::objects::Objects;
 use crate::policies::CompiledPolicy;
 use crate::profile::Profile;
 use crate::semantics::Assumptions;
 use crate::terms::{Term, Terms, addresses};
 use net_types::{AddressSet, Family};
-use policy_model::{Direction, Pod, Policy, PolicyId, Snapshot};
+use policy_model::{Direction, LabelSelector, Pod, Policy, PolicyId, Snapshot};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -37,10 +38,10 @@ pub struct Program {
     pub(crate) by_id: BTreeMap<PolicyId, PolicyIx>,
     pub(crate) classes: Classes,
     pub(crate) index: ClassIndex,
-    /// For each node, the nodes terms that select it, sorted.
-    pub(crate) node_terms: BTreeMap<String, Vec<TermId>>,
-    /// The nodes terms that select every node, sorted.
-    pub(crate) any_node_terms: Vec<TermId>,
+    /// For each node of the input, which nodes terms select it.
+    pub(crate) node_terms: BTreeMap<String, NodeReading>,
+    /// For a node that is not in the input.
+    pub(crate) unknown_node: Vec<NodeReading>,
     policy_sets: Interner<Vec<PolicyIx>>,
     profiles_of_sets: Vec<[ProfileId; 2]>,
     profiles: Vec<Arc<Profile>>,
@@ -69,7 +70,7 @@ impl Program {
             classes: Classes::default(),
             index: ClassIndex::default(),
             node_terms: BTreeMap::new(),
-            any_node_terms: Vec::new(),
+            unknown_node: Vec::new(),
             policy_sets: Interner::default(),
             profiles_of_sets: Vec::new(),
             profiles: Vec::new(),
@@ -122,17 +123,14 @@ impl Program {
     }
 
     pub(crate) fn select_nodes(&mut self) {
-        self.any_node_terms = self.terms.selecting_any_node().collect();
-        let nodes = self.objects.nodes.values();
-        self.node_terms = nodes
-            .map(|node| {
-                let selecting = self.terms.iter().filter_map(|(id, term)| match term {
-                    Term::Nodes(selector) if selector.matches(&node.labels) => Some(id),
-                    Term::Nodes(_) | Term::Pods { .. } | Term::Network(_) => None,
-                });
-                (node.name.clone(), selecting.collect())
-            })
-            .collect();
+        let selectors: Vec<(TermId, &LabelSelector)> = self.terms.of_nodes().collect();
+        let node_terms = self.objects.nodes.values().map(|node| {
+            let selecting = selectors.iter().filter(|(_, one)| one.matches(&node.labels));
+            (node.name.clone(), NodeReading::known(selecting.map(|(id, _)| *id).collect()))
+        });
+        let (node_terms, unknown_node) = (node_terms.collect(), possible_readings(&selectors));
+        self.node_terms = node_terms;
+        self.unknown_node = unknown_node;
     }
 
     fn classify_all(&mut self) {

@@ -78,13 +78,14 @@ pub enum Reason {
     AddressFamily,
     PodAddress,
     NodeLocality,
+    NodeLabels,
     Hairpin,
     ServiceAddress,
     ServiceEndpoint,
 }
 
 impl Reason {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::HostNetwork,
         Self::SamePriority,
         Self::OtherProtocol,
@@ -92,6 +93,7 @@ impl Reason {
         Self::AddressFamily,
         Self::PodAddress,
         Self::NodeLocality,
+        Self::NodeLabels,
         Self::Hairpin,
         Self::ServiceAddress,
         Self::ServiceEndpoint,
@@ -106,6 +108,7 @@ impl Reason {
             Self::AddressFamily => "address-family",
             Self::PodAddress => "pod-address",
             Self::NodeLocality => "node-locality",
+            Self::NodeLabels => "node-labels",
             Self::Hairpin => "hairpin",
             Self::ServiceAddress => "service-address",
             Self::ServiceEndpoint => "service-endpoint",
@@ -124,6 +127,7 @@ impl Reason {
                 "it depends on the pod's address, which the input does not say; narrow it with --pod-cidr"
             }
             Self::NodeLocality => "it depends on whether the node is the pod's own",
+            Self::NodeLabels => "it depends on the labels of a node that is not in the input",
             Self::Hairpin => {
                 "the API does not say whether a pod may reach itself through a Service"
             }
@@ -163,6 +167,12 @@ impl Reasons {
     #[must_use]
     pub fn with(self, reason: Reason) -> Self {
         Self(self.0 | reason.bit())
+    }
+
+    /// With `new` in place of `old`, if that is in the set.
+    #[must_use]
+    pub(crate) fn replacing(self, old: Reason, new: Reason) -> Self {
+        if self.contains(old) { Self(self.0 & !old.bit()).with(new) } else { self }
     }
 
     #[must_use]

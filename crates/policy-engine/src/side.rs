@@ -5,7 +5,7 @@ use crate::decide::{Outcome, ProtocolRule, decide};
 use crate::facts::{Addresses, EndKind, Facts, HostReading, Locality, PeerRules};
 use crate::ids::ProfileId;
 use crate::profile::Profile;
-use crate::semantics::Semantics;
+use crate::semantics::{Reason, Semantics};
 use net_types::{Family, Protocol};
 use policy_model::Direction;
 use smallvec::{SmallVec, smallvec};
@@ -72,7 +72,22 @@ impl<'q> SideQuestion<'q> {
         let at_port = self.rules_at(protocol, port);
         let certain = rules.certain.intersection(&at_port);
         let possible = rules.possible.intersection(&at_port);
-        decide(self.profile, &certain, &possible, protocol_rule)
+        self.decided(&certain, &possible, protocol_rule)
+    }
+
+    /// Of an end in the cluster, what may or may not match are not domain names but nodes peers.
+    pub(crate) fn decided(
+        &self,
+        certain: &RuleBits,
+        possible: &RuleBits,
+        protocol_rule: ProtocolRule,
+    ) -> Outcome {
+        let outcome = decide(self.profile, certain, possible, protocol_rule);
+        if !self.ends.peer().is_in_cluster() {
+            return outcome;
+        }
+        let reasons = outcome.reasons.replacing(Reason::DomainNames, Reason::NodeLabels);
+        Outcome { reasons, ..outcome }
     }
 
     /// The rules that match the port.

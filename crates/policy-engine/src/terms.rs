@@ -42,10 +42,11 @@ impl Terms {
         TermId::from_index(id)
     }
 
-    pub(crate) fn selecting_any_node(&self) -> impl Iterator<Item = TermId> {
-        self.iter()
-            .filter(|(_, term)| matches!(term, Term::Nodes(selector) if selector.is_everything()))
-            .map(|(id, _)| id)
+    pub(crate) fn of_nodes(&self) -> impl Iterator<Item = (TermId, &LabelSelector)> {
+        self.iter().filter_map(|(id, term)| match term {
+            Term::Nodes(selector) => Some((id, selector)),
+            Term::Pods { .. } | Term::Network(_) => None,
+        })
     }
 
     pub(crate) fn is_nodes(&self, id: TermId) -> bool {

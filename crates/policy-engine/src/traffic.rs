@@ -1,7 +1,6 @@
 //! All ports of a connection at once: the same decision for each interval of ports.
 
 use crate::bits::RuleBits;
-use crate::decide::decide;
 use crate::ends::End;
 use crate::facts::{Addresses, Facts, HostReading, PeerRules};
 use crate::fork::Span;
@@ -125,7 +124,7 @@ impl Program {
         let mut ask = |protocol: Protocol, at_port: &RuleBits| {
             let certain = rules.certain.intersection(at_port);
             let possible = rules.possible.intersection(at_port);
-            let outcome = decide(side.profile, &certain, &possible, self.protocol_rule(protocol));
+            let outcome = side.decided(&certain, &possible, self.protocol_rule(protocol));
             reasons = reasons.union(outcome.reasons);
             (!outcome.deny, outcome.allow)
         };

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a question without its ends is a broken test")]
 
 use net_types::{AddressRange, AddressSet, IpNet, Protocol};
-use policy_engine::{Assumptions, End, PodId, Program, Semantics, TrafficCache, Verdict};
+use policy_engine::{Assumptions, End, PodId, Program, Reason, Semantics, TrafficCache, Verdict};
 use policy_model::{Direction, Snapshot};
 use policy_oracle::worlds::{Asked, AskedEnd, PodKey, World, worlds};
 use proptest::prelude::*;
@@ -103,4 +103,21 @@ proptest! {
 fn protocols_without_ports_are_asked_too() {
     let asked = policy_oracle::worlds::random(1).questions;
     assert!(asked.iter().any(|asked| matches!(asked.protocol, Protocol::Other(_))));
+}
+
+/// A fork that no random world meets is one that nothing compares.
+#[test]
+fn every_fork_is_met() {
+    let mut met = std::collections::BTreeSet::new();
+    for world in (0..200).map(policy_oracle::worlds::random) {
+        let program = Program::compile(world.snapshot.clone(), Assumptions::default());
+        for asked in &world.questions {
+            let (from, to) = (end(&world.snapshot, &asked.from), end(&world.snapshot, &asked.to));
+            met.extend(program.decide(&from, &to, asked.protocol, asked.port).reasons.iter());
+        }
+    }
+    let of_services = [Reason::Hairpin, Reason::ServiceAddress, Reason::ServiceEndpoint];
+    let missing: Vec<Reason> =
+        Reason::ALL.into_iter().filter(|reason| !met.contains(reason)).collect();
+    assert_eq!(missing, of_services);
 }

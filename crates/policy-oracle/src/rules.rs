@@ -100,8 +100,10 @@ impl<'a> Side<'a> {
         let place = self.peer_place(forks);
         match place.node.and_then(|name| self.context.snapshot.nodes.get(name)) {
             Some(node) => selector.matches(&node.labels),
-            // A node that the input does not have: all that is known of it is that it is one.
-            None => selector.is_everything(),
+            // All that is known of it is that it is a node: it may have any labels.
+            None => selector.requirements().all(|requirement| {
+                requirement.matches(&self.unknown_node_label(&requirement.key, forks))
+            }),
         }
     }
 

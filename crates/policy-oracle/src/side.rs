@@ -3,8 +3,10 @@
 use crate::forks::Forks;
 use crate::places::{Place, Resolved};
 use crate::question::{Context, EndPlaces, Profile};
-use policy_model::{Action, Direction, Pod, Policy, PolicyKind, Tier};
-use std::collections::BTreeMap;
+use policy_model::{
+    Action, Direction, Labels, Operator, PeerMatch, Peers, Pod, Policy, PolicyKind, Snapshot, Tier,
+};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One world as far as it has been asked. Each fact is chosen when it is first needed and then kept.
 #[derive(Debug)]
@@ -16,6 +18,8 @@ pub(crate) struct Side<'a> {
     subject_places: &'a [Place<'a>],
     peer_place: Option<Place<'a>>,
     names_of_peer: BTreeMap<&'a str, bool>,
+    /// By key: what the peer, a node that is not in the input, has of it.
+    labels_of_peer: BTreeMap<String, Labels>,
 }
 
 impl<'a> Side<'a> {
@@ -33,6 +37,7 @@ impl<'a> Side<'a> {
             subject_places,
             peer_place: None,
             names_of_peer: BTreeMap::new(),
+            labels_of_peer: BTreeMap::new(),
         }
     }
 
@@ -140,10 +145,45 @@ impl<'a> Side<'a> {
         }
     }
 
+    /// What the peer, a node that is not in the input, has of the key in this world.
+    pub(crate) fn unknown_node_label(&mut self, key: &str, forks: &mut Forks) -> Labels {
+        if let Some(known) = self.labels_of_peer.get(key) {
+            return known.clone();
+        }
+        let possible = possible_labels(self.context.snapshot, key);
+        let chosen = possible.get(forks.branch(possible.len())).cloned().unwrap_or_default();
+        self.labels_of_peer.insert(key.to_owned(), chosen.clone());
+        chosen
+    }
+
     /// Whether the address outside the cluster belongs to the name, in this world.
     pub(crate) fn address_belongs_to(&mut self, name: &'a str, forks: &mut Forks) -> bool {
         *self.names_of_peer.entry(name).or_insert_with(|| forks.branch(2) == 0)
     }
+}
+
+/// A node without the key, with each value that a policy of the input compares it with, and with one
+/// that none does.
+fn possible_labels(snapshot: &Snapshot, key: &str) -> Vec<Labels> {
+    let rules = snapshot.policies.values().flat_map(|policy| policy.egress.iter().flatten());
+    let peers = rules.filter_map(|rule| match &rule.peers {
+        Peers::Any => None,
+        Peers::Listed(peers) => Some(peers),
+    });
+    let mut values = BTreeSet::from(["a value that no selector names"]);
+    for peer in peers.flatten() {
+        let PeerMatch::Nodes(selector) = &peer.matches else { continue };
+        for requirement in selector.requirements().filter(|requirement| requirement.key == key) {
+            match &requirement.operator {
+                Operator::In(named) | Operator::NotIn(named) => {
+                    values.extend(named.iter().map(String::as_str));
+                }
+                Operator::Exists | Operator::DoesNotExist => {}
+            }
+        }
+    }
+    let with_value = values.iter().map(|value| [(key, *value)].into_iter().collect());
+    std::iter::once(Labels::default()).chain(with_value).collect()
 }
 
 fn one_of<'a>(places: &[Place<'a>], forks: &mut Forks) -> Place<'a> {

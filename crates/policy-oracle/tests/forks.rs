@@ -2,13 +2,15 @@
 
 use net_types::{IpNet, Protocol};
 use policy_model::{
-    Action, Direction, LabelSelector, Network, PeerMatch, Pod, Policy, Rule, Snapshot, Tier,
+    Action, Direction, LabelSelector, Network, Operator, PeerMatch, Pod, Policy, Requirement, Rule,
+    Snapshot, Tier,
 };
 use policy_oracle::worlds::objects::{
     accept, cluster_policy, namespace, network_policy, node, pod, pods, rule,
 };
 use policy_oracle::worlds::{put_namespace, put_node, put_pod, put_policy};
 use policy_oracle::{Assumptions, End, Profile, Question, Verdict, evaluate};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 const ALLOW: Verdict = Verdict::Allow;
@@ -120,6 +122,41 @@ fn host_network_pod_is_nothing_but_a_node_to_cluster_scoped_policies() {
 
 fn objects_selector(key: &str, value: &str) -> LabelSelector {
     policy_oracle::worlds::objects::selector(&[(key, value)])
+}
+
+#[test]
+fn a_node_that_is_not_in_the_input_may_have_any_labels() {
+    let deny = |values: &[(&str, &str)]| {
+        let peers =
+            values.iter().map(|(key, value)| PeerMatch::Nodes(objects_selector(key, value)));
+        let rule = rule(Action::Deny, peers.collect());
+        cluster_policy(Tier::Admin, ("out", 0), Direction::Egress, vec![rule])
+    };
+    let of = |policies| {
+        let host = on_host(pod_at("host", &["172.18.0.9"]), Some("n9"));
+        snapshot(vec![host, pod_at("web", &["10.0.0.1"])], policies)
+    };
+    let by_zone = of(vec![deny(&[("zone", "a")])]);
+    assert_eq!(tcp_80(&by_zone, "web", "host"), (UNDEFINED, UNDEFINED));
+    let mut by_any = deny(&[]);
+    by_any.egress =
+        Some(vec![rule(Action::Deny, vec![PeerMatch::Nodes(LabelSelector::EVERYTHING)])]);
+    assert_eq!(tcp_80(&of(vec![by_any]), "web", "host"), (DENY, DENY));
+}
+
+#[test]
+fn labels_of_an_unknown_node_are_one_choice_for_all_rules() {
+    let of_zone = |operator| {
+        let requirement = Requirement { key: "zone".to_owned(), operator };
+        PeerMatch::Nodes(std::iter::once(requirement).collect())
+    };
+    let a = || BTreeSet::from(["a".to_owned()]);
+    let deny = |operator| rule(Action::Deny, vec![of_zone(operator)]);
+    let rules = vec![deny(Operator::In(a())), deny(Operator::NotIn(a()))];
+    let policy = cluster_policy(Tier::Admin, ("out", 0), Direction::Egress, rules);
+    let host = on_host(pod_at("host", &["172.18.0.9"]), Some("n9"));
+    let snapshot = snapshot(vec![host, pod_at("web", &["10.0.0.1"])], vec![policy]);
+    assert_eq!(tcp_80(&snapshot, "web", "host"), (DENY, DENY));
 }
 
 #[test]

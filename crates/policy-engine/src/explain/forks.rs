@@ -39,6 +39,8 @@ pub enum Assumed {
     OtherNode,
     /// The unknown address is such that this decides.
     AddressDecides(Cause),
+    /// The unknown node's labels are such that this decides.
+    LabelsDecide(Cause),
     /// The address belongs to a domain name that a rule lists.
     NameMatches,
     NameDiffers,
@@ -115,7 +117,12 @@ impl Program {
                     Some(Reading { assumed: Assumed::Family(family), verdict })
                 })
                 .collect(),
-            Reason::PodAddress => by_cause(self.evaluate_all(question, ends, shared)),
+            Reason::PodAddress => {
+                by_cause(self.evaluate_all(question, ends, shared), Assumed::AddressDecides)
+            }
+            Reason::NodeLabels => {
+                by_cause(self.evaluate_all(question, ends, shared), Assumed::LabelsDecide)
+            }
             Reason::NodeLocality => {
                 let all = self.evaluate_all(question, ends, shared);
                 let remote = all.filter(|one| one.local != Locality::Local).map(|one| one.answer);
@@ -221,11 +228,13 @@ impl Program {
     }
 }
 
-fn by_cause(all: impl Iterator<Item = Evaluated>) -> Vec<Reading> {
+fn by_cause(
+    all: impl Iterator<Item = Evaluated>,
+    decides: impl Fn(Cause) -> Assumed,
+) -> Vec<Reading> {
     let mut readings: Vec<Reading> = Vec::new();
     for Evaluated { cause, answer, .. } in all {
-        let assumed = Assumed::AddressDecides(cause);
-        let reading = Reading { assumed, verdict: Some(Verdict::of(&answer)) };
+        let reading = Reading { assumed: decides(cause), verdict: Some(Verdict::of(&answer)) };
         if !readings.contains(&reading) {
             readings.push(reading);
         }

@@ -215,7 +215,7 @@ fn possible_facts(terms: &[TermId]) -> Facts<'_> {
         terms,
         addresses: Addresses::Unknown(None),
         node: None,
-        any_node: &[],
+        unknown_node: &[],
         policies: PolicySet::NONE,
         served: &[],
         served_id: 0,

@@ -80,6 +80,39 @@ fn nodes_and_networks_match_host_network_pods() {
     World::cilium(&networks).check(&to_agent(Allow));
 }
 
+/// A node that is not in the input may have any labels, but only one value of each.
+#[test]
+fn a_node_that_is_not_in_the_input_may_have_any_labels() {
+    let world = |rules: &str| {
+        let documents = [
+            pod_on("shop/web", "n1", "10.0.0.1"),
+            host_pod("ops/agent", "n9", "172.18.0.9"),
+            admin(&format!("egress: [{rules}]")),
+        ];
+        [World::of(&documents), World::cilium(&documents)]
+    };
+    let check = |rules: &str, verdict| {
+        for world in world(rules) {
+            world.check(&[("shop/web", "ops/agent", "80/tcp", verdict)]);
+        }
+    };
+    let deny = |zones: &str| {
+        let zone =
+            |operator: &str| format!("{{matchExpressions: [{{key: zone, operator: {operator}}}]}}");
+        format!("{{action: Deny, to: [{{nodes: {}}}]}}", zone(zones))
+    };
+    let of_a = deny("In, values: [a]");
+    for world in world(&of_a) {
+        world.check_undefined("shop/web", "ops/agent", "80/tcp", "node-labels");
+    }
+    let not_of_a = deny("NotIn, values: [a]");
+    check(&format!("{of_a}, {not_of_a}"), Deny);
+    check("{action: Deny, to: [{nodes: {}}]}", Deny);
+    let of_b = of_a.replace("[a]", "[b]").replace("Deny", "Accept");
+    check(&format!("{of_b}, {not_of_a}, {of_a}"), Undefined);
+    check(&of_a.replace("Deny", "Accept"), Allow);
+}
+
 /// A node always reaches its own pods, before any tier; another node is ordinary traffic.
 #[test]
 fn a_node_reaches_its_own_pods_and_other_nodes_are_ordinary_traffic() {

@@ -127,6 +127,11 @@ pub(super) fn assumed(program: &Program, assumed: &Assumed) -> String {
             None => "if the address is such that a removed rule decides".to_owned(),
         },
         Assumed::AddressDecides(_) => "if the address is in no block of the rules".to_owned(),
+        Assumed::LabelsDecide(Cause::Rule(rule)) => match program.rule_ref(*rule) {
+            Some(rule) => format!("if the node's labels are such that {rule} decides"),
+            None => "if the node's labels are such that a removed rule decides".to_owned(),
+        },
+        Assumed::LabelsDecide(_) => "if no rule selects the node by its labels".to_owned(),
         Assumed::NameMatches => "if the address belongs to a listed domain name".to_owned(),
         Assumed::NameDiffers => "if it does not".to_owned(),
         Assumed::AppliedFirst { policy, rule } => {
