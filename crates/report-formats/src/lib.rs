@@ -11,17 +11,13 @@ mod count;
 pub mod diff;
 pub mod explain;
 pub mod findings;
-pub mod json;
 pub mod map;
 pub mod markdown;
-mod palette;
 pub mod test_results;
-mod visible;
 
 pub use check::{Asked, CheckReport, Overall};
 pub use count::counted;
 pub use diff::DiffReport;
 pub use findings::FindingReport;
-pub use palette::{Palette, Role};
+pub use safe_output::{Palette, Role, is_hidden, json, visible, visible_lines};
 pub use test_results::{TestReport, TestRun};
-pub use visible::{is_hidden, visible, visible_lines};

@@ -4,7 +4,7 @@
 //! carry the other controls and the bidirectional ones, so they are written as `\uXXXX`: the value
 //! that a reader of the JSON gets is unchanged.
 
-use crate::is_hidden;
+use crate::visible::is_hidden;
 use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 use std::io::{self, Write};
