@@ -29,18 +29,24 @@ pub enum Identity {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PodIdentity {
-    pub namespace: String,
     pub name: String,
+    /// In the pod's namespace.
     pub workload: WorkloadRef,
     pub labels: Labels,
     pub node: Option<String>,
+}
+
+impl PodIdentity {
+    pub fn namespace(&self) -> &str {
+        &self.workload.namespace
+    }
 }
 
 /// `namespace/name`, a node as `node/name`, a Service as `service/namespace/name`, else the address.
 impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.identity {
-            Identity::Pod(pod) => write!(f, "{}/{}", pod.namespace, pod.name),
+            Identity::Pod(pod) => write!(f, "{}/{}", pod.namespace(), pod.name),
             Identity::Node(name) => write!(f, "node/{name}"),
             Identity::Service { namespace, name } => write!(f, "service/{namespace}/{name}"),
             Identity::Outside => self.address.fmt(f),

@@ -55,6 +55,21 @@ pub struct RuleMention {
     pub action: Action,
     /// Cluster-scoped kinds may name their rules.
     pub name: Option<String>,
-    /// `file:line:column`, where the policy came from a file.
-    pub place: Option<String>,
+    /// Where the policy came from a file.
+    pub place: Option<Place>,
+}
+
+/// Where a rule is written. Lines and columns count from 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub file: String,
+    pub line: u32,
+    pub column: u32,
+}
+
+/// `file:line:column`.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
 }
