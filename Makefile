@@ -34,12 +34,14 @@ fmt clippy tidy deny doc transcript unit: | toolchain
 .PHONY: toolchain
 toolchain:
 	@command -v $(CARGO) >/dev/null || { echo "cargo is missing: install Rust from https://rustup.rs" >&2; exit 1; }
-	@command -v cc >/dev/null || $(MAKE) --no-print-directory linker
+	@command -v cc >/dev/null && command -v clang >/dev/null && command -v pkg-config >/dev/null \
+	  && [[ -e /usr/include/libelf.h && -e /usr/include/zlib.h ]] || $(MAKE) --no-print-directory packages
 
-# Rust needs a C linker, and a bare Debian has none.
-.PHONY: linker
-linker:
-	apt-get update -q && apt-get install -qy --no-install-recommends gcc libc6-dev
+# A bare Debian has no C linker, which Rust needs, and nothing to compile and load programs for the kernel.
+.PHONY: packages
+packages:
+	apt-get update -q && apt-get install -qy --no-install-recommends \
+	  gcc libc6-dev clang libelf-dev zlib1g-dev pkg-config
 
 fmt: ## Check the formatting
 	$(CARGO) fmt --all --check

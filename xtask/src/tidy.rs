@@ -16,6 +16,7 @@ mod purity;
 mod registries;
 mod sizes;
 mod tree;
+mod unsafe_code;
 mod whitespace;
 
 use anyhow::Result;
@@ -60,6 +61,7 @@ const CHECKS: &[Check] = &[
     purity::check,
     registries::check,
     sizes::check,
+    unsafe_code::check,
     whitespace::check,
 ];
 

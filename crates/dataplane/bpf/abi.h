@@ -8,15 +8,18 @@
 #ifndef WEIR_ABI_H
 #define WEIR_ABI_H
 
-#define ABI_SCHEMA 1
-
-#define MAX_WORDS 16          /* rules of a profile: 16 * 64 */
-#define MAX_POD_ADDRESSES 4   /* of a pod, both families together */
-#define COLUMNS 2             /* of everything that is double-buffered */
+/* Enumerators and not macros, so that debug information carries them to Rust. */
+enum limits {
+	ABI_SCHEMA = 1,
+	MAX_WORDS = 16,            /* rules of a profile: 16 * 64 */
+	MAX_POD_ADDRESSES = 4,     /* of a pod, both families together */
+	COLUMNS = 2,               /* of everything that is double-buffered */
+	NO_RULE = 0xffff,          /* no rule decided: the default, which allows */
+};
 
 /* An IPv6 address, or an IPv4 address as ::ffff:a.b.c.d; network byte order. */
 struct address {
-	__u8 bytes[16];
+	__be32 words[4];
 };
 
 /* ---- pods ---------------------------------------------------------------------------------- */
@@ -31,17 +34,27 @@ struct pod {
 	__u32 id;             /* never used again; names the pod in connections and events */
 	__u32 n_addresses;
 	__u32 flags;
+	/* Also its link-local one, if it speaks IPv6: neighbour discovery uses it. */
 	struct address addresses[MAX_POD_ADDRESSES];
 };
 
 /* policies: what holds for a pod now, by slot. One aligned word, so that one store changes all. */
-#define POLICY_INGRESS_SHIFT 0 /* 16 bits: the profile of each direction; */
-#define POLICY_EGRESS_SHIFT 16 /*          0: no policy has been written yet */
-#define POLICY_PROFILE_MASK 0xffffULL
-#define POLICY_COLUMN_BIT 32   /* which column of classes and ports the profiles speak of */
-#define POLICY_OBSERVE_BIT 33  /* nothing of this pod is dropped by policy */
-#define POLICY_KEEP_BIT 34     /* established connections outlive a change that denies them */
-#define POLICY_GENERATION_SHIFT 35 /* 29 bits, another with every flip; connections remember it */
+enum policy_word {
+	POLICY_INGRESS_SHIFT = 0,  /* 16 bits: the profile of each direction; */
+	POLICY_EGRESS_SHIFT = 16,  /*          0: no policy has been written yet */
+	POLICY_PROFILE_MASK = 0xffff,
+	POLICY_COLUMN_BIT = 32,    /* which column of classes and ports the profiles speak of */
+	POLICY_OBSERVE_BIT = 33,   /* nothing of this pod is dropped by policy */
+	POLICY_KEEP_BIT = 34,      /* established connections outlive a change that denies them */
+	POLICY_GENERATION_SHIFT = 35, /* 29 bits, another with every flip; connections remember it.
+	                                 0 only while no policy has been written */
+};
+
+/* usage: how many connections a pod has, by slot. User space writes it when it gives the slot away. */
+struct usage {
+	__u32 pod;            /* pod.id */
+	__u32 connections;
+};
 
 /* local_addresses: the interface of a pod of this node by its address, for the hook that sees
  * packets behind the translation: address -> u32 index. */
@@ -106,8 +119,20 @@ enum direction { INGRESS, EGRESS };
 struct connection_key {
 	struct address local, remote; /* as the pod sees them */
 	__u32 pod;                    /* pod.id */
-	__u16 local_port, remote_port; /* host byte order; ICMP echo: the identifier, and 0 */
+	__u16 local_port, remote_port; /* host byte order; ICMP: below; other protocols: 0 */
 	__u32 protocol;
+};
+
+/*
+ * remote_port of ICMP: who opened it, so that a request never passes as somebody's reply. local_port is
+ * the identifier of an echo. Other messages have no reply: local_port is type << 8 | code, and each
+ * direction is a connection of its own.
+ */
+enum icmp_opener {
+	ICMP_ECHO_BY_INGRESS = 1,
+	ICMP_ECHO_BY_EGRESS = 2,
+	ICMP_OTHER_BY_INGRESS = 3,
+	ICMP_OTHER_BY_EGRESS = 4,
 };
 
 enum tcp_state {
@@ -124,6 +149,8 @@ enum connection_flags {
 	CONNECTION_SERVICE_DECIDED = 2,
 	CONNECTION_ANSWERED = 4,        /* the other side has sent something */
 	CONNECTION_OBSERVED = 8,        /* passes only because its pod is observed, not enforced */
+	CONNECTION_EXEMPT = 16,         /* of the node itself, or of the pod with itself: no policy applies */
+	CONNECTION_REOPENING = 32,      /* the opener's SYN on an open connection was allowed, not answered */
 };
 
 struct connection {
@@ -140,10 +167,9 @@ struct connection {
 	__u8 tcp_flags[2];              /* seen, by direction */
 	__u8 flags;                     /* enum connection_flags */
 	__u8 verdicts;                  /* enum verdict_bits of the evaluation */
-	__u8 reserved[6];
+	__u8 reserved[2];
+	__u32 slot;                     /* of the pod, whose `usage` counts it */
 };
-
-#define NO_RULE 0xffff
 
 enum verdict_bits {
 	VERDICT_DENY = 1,               /* by the enforced policies */
@@ -155,13 +181,15 @@ enum verdict_bits {
 struct fragment_key {
 	struct address source, destination;
 	__u32 pod, identification;
-	__u32 protocol, direction;
+	__u32 protocol, direction;    /* IPv6: the protocol that each fragment's header names */
 };
 
 struct fragment {
 	__u64 seen;
 	__u16 source_port, destination_port;
-	__u32 reserved;
+	__u16 header_end;        /* where the transport header ends, from the datagram's start */
+	__u8 protocol;
+	__u8 reserved;
 };
 
 /* ---- services ------------------------------------------------------------------------------ */
@@ -229,17 +257,17 @@ struct event {
 
 /* denials: what is denied again and again is counted, and reported once in a while. */
 struct denial_key {
-	struct address local, remote;
-	__u32 pod;
+	struct address local, remote; /* zero where the packet could not be parsed */
+	__u32 pod, profile;
 	__u16 port;              /* of the destination */
+	__u16 rule, cause;
 	__u8 protocol, direction;
-	__u16 rule;
-	__u16 cause;
 };
 
 struct denial {
 	__u64 first, seen;
 	__u64 packets, bytes;    /* not yet reported */
+	__u32 peer_class, generation;
 };
 
 /* ---- limits that user space sets before loading; .rodata ------------------------------------ */

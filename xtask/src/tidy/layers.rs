@@ -44,6 +44,9 @@ struct CrateEntry {
     /// Packages from outside that this pure crate may use besides those of all pure crates.
     #[serde(default)]
     external: Vec<String>,
+    /// Where `#[expect(unsafe_code, …)]` may stand.
+    #[serde(default)]
+    unsafe_files: Vec<String>,
 }
 
 pub(super) fn check(tree: &Tree) -> Vec<Problem> {
@@ -69,6 +72,11 @@ impl Layers {
     pub(super) fn of(tree: &Tree) -> Result<Self, String> {
         let file = tree.file(PATH).ok_or("is missing")?;
         toml::from_str(&file.text).map_err(|error| error.to_string())
+    }
+
+    /// The files of all crates where unsafe code is expected.
+    pub(super) fn unsafe_files(&self) -> impl Iterator<Item = &String> {
+        self.crates.values().flat_map(|entry| &entry.unsafe_files)
     }
 
     /// The crates that have no contact with the world.
