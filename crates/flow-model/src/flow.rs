@@ -35,11 +35,12 @@ pub struct Flow {
     /// The packet did not pass.
     pub dropped: bool,
     pub opened: Option<Timestamp>,
-    pub counters: Counters,
+    /// `None` where the reporter does not count.
+    pub counters: Option<Counters>,
     /// Packets that a denial or refusal stands for; 1 otherwise.
     pub count: u32,
-    /// Numbers the tables that decided, on the observer's node.
-    pub epoch: u64,
+    /// Numbers the tables that decided, on the observer's node; `None` where they are not known.
+    pub epoch: Option<u64>,
     /// Reports of the same node that were lost since its last one.
     pub lost_before: u64,
 }

@@ -16,4 +16,4 @@ pub use cause::Cause;
 pub use end::{End, Identity, PodIdentity};
 pub use flow::{Counters, Flow, Observer, Report, ServiceHop, Timestamp};
 pub use sighting::{SightedVerdicts, Sighting};
-pub use trace::{Decider, FlowVerdict, Place, RuleMention, Trace};
+pub use trace::{Decider, FlowVerdict, Place, RuleMention, TableBit, Trace};

@@ -41,11 +41,17 @@ pub enum Decider {
     NoPolicy,
     /// Traffic of the node to its own pods needs no rule.
     OwnNode,
-    /// The tables that decided are no longer known here.
-    Unknown {
-        profile: u32,
-        rule: u16,
-    },
+    /// A rule of one of these did, and whoever reported it does not say which. Not empty.
+    Policies(Arc<[PolicyId]>),
+    /// The tables that decided are no longer known here, or another reporter says nothing of a policy.
+    Unknown(Option<TableBit>),
+}
+
+/// What a kernel names a rule by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TableBit {
+    pub profile: u32,
+    pub bit: u16,
 }
 
 /// A rule as it was when it decided.
