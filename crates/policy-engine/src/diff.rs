@@ -3,7 +3,8 @@
 //! Peers are matched by what they are called, as pods have other ids in another program. One source is
 //! held at a time, so memory does not grow with the number of connections. Only ports count, as in a
 //! map: protocols without ports are no part of a difference, nor is a changed reason for the same verdict.
-//! Unlike a map, a difference also says what changed between the pods of one peer.
+//! Unlike a map, a difference also says what changed between the pods of one peer. As equal maps are no
+//! difference, such rows are told apart: [`DiffRow::is_within`].
 
 mod grounds;
 mod overlay;
@@ -80,6 +81,13 @@ pub struct DiffRow<'d> {
     pub presence: Presence,
 }
 
+impl DiffRow<'_> {
+    /// Whether it is about the pods of one peer among themselves, of which a map has no row.
+    pub fn is_within(&self) -> bool {
+        self.from == self.to
+    }
+}
+
 /// A difference that is computed while it is read.
 #[derive(Debug)]
 pub struct ConnectionDiff<'p> {
@@ -146,13 +154,14 @@ impl<'p> ConnectionDiff<'p> {
         &self.peers
     }
 
-    /// Whether nothing differs. A peer that appeared or disappeared is a difference by itself.
+    /// Whether both maps are equal. A peer that appeared or disappeared is a difference by itself, what
+    /// changed within a peer is none.
     pub fn is_empty(&self) -> bool {
         let mut is_empty = self.peers.iter().all(|peer| peer.presence == Presence::Both);
         if is_empty {
-            self.visit(|_| {
-                is_empty = false;
-                false
+            self.visit(|row| {
+                is_empty = row.is_within();
+                is_empty
             });
         }
         is_empty

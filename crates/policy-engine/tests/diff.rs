@@ -137,7 +137,7 @@ proptest! {
             let (of_old, of_new) = (merged(map(&old, by)), merged(map(&new, by)));
             prop_assert_eq!(!between, of_old == of_new, "{:?}", by);
             let moved = diff.peers().iter().any(|peer| peer.presence != Presence::Both);
-            prop_assert_eq!(diff.is_empty(), rows.is_empty() && !moved);
+            prop_assert_eq!(diff.is_empty(), !between && !moved);
             prop_assert!(ConnectionDiff::new(&old, &old, by).is_empty());
         }
     }

@@ -27,7 +27,8 @@ pub struct DiffReport<'a> {
     pub new_name: &'a str,
 }
 
-/// How much differs. Connections of peers that appeared or disappeared count apart.
+/// How much differs. Connections of peers that appeared or disappeared count apart, and so do peers that
+/// changed only within, between their own pods: of those a map has no row, so they are no difference of maps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DiffCounts {
     /// Connections of which a port was loosened.
@@ -38,6 +39,8 @@ pub struct DiffCounts {
     pub appeared_connections: usize,
     pub disappeared: usize,
     pub disappeared_connections: usize,
+    /// Peers of both sides between whose own pods a port was loosened or tightened.
+    pub within: usize,
 }
 
 impl DiffCounts {
@@ -52,6 +55,10 @@ impl DiffCounts {
     }
 
     fn add(&mut self, row: &DiffRow<'_>, shifts: &[Shift]) {
+        if row.is_within() {
+            self.within += usize::from(row.presence == Presence::Both);
+            return;
+        }
         let has = |effect| usize::from(shifts.iter().any(|shift| shift.effect() == effect));
         match row.presence {
             Presence::Both => {
@@ -63,8 +70,9 @@ impl DiffCounts {
         }
     }
 
+    /// Whether the maps are equal.
     pub fn is_equal(&self) -> bool {
-        *self == Self::default()
+        *self == Self { within: self.within, ..Self::default() }
     }
 }
 

@@ -24,7 +24,9 @@ arguments or the manifests have errors, 3 the work could not be done.";
 ///
 /// Compares who may talk to whom, not the text of manifests: a policy that is written in another way and
 /// means the same is no difference. What was loosened, what was tightened, and what came or went with a
-/// workload stand apart, each with the rules that decided before and after.
+/// workload stand apart, each with the rules that decided before and after. What changed within a
+/// workload, between its own pods, is shown as a note and is no difference of maps: the exit code is as
+/// without it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, override_usage = "weir diff [OPTIONS] <OLD> <NEW>\n       weir diff [OPTIONS] <PATH>... --apply <FILE>")]
 pub(crate) struct DiffArgs {
@@ -56,6 +58,8 @@ pub(crate) struct DiffArgs {
     output: DiffFormat,
 
     /// What one line of the difference stands for
+    ///
+    /// A connection of two of them is what any of their pods may. What changes within one is a note.
     #[arg(long, value_enum, value_name = "WHAT", default_value_t, help_heading = "Output")]
     by: DiffBy,
 

@@ -18,14 +18,17 @@ pub(super) enum Section {
     Tightened,
     Appeared,
     Disappeared,
+    /// Between the pods of one peer that both sides have.
+    Within,
 }
 
 impl Section {
-    pub(super) const ALL: [Self; 4] =
-        [Self::Loosened, Self::Tightened, Self::Appeared, Self::Disappeared];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Loosened, Self::Tightened, Self::Appeared, Self::Disappeared, Self::Within];
 
-    fn of(presence: Presence, effect: Effect) -> Self {
-        match (presence, effect) {
+    fn of(row: &DiffRow<'_>, effect: Effect) -> Self {
+        match (row.presence, effect) {
+            (Presence::Both, _) if row.is_within() => Self::Within,
             (Presence::Both, Effect::Loosened) => Self::Loosened,
             (Presence::Both, Effect::Tightened) => Self::Tightened,
             (Presence::Appeared, _) => Self::Appeared,
@@ -149,7 +152,7 @@ impl<'r> Grouping<'r> {
         self.counts.add(row, &shifts);
         let ends = (self.end(row.from), self.end(row.to));
         for shift in &shifts {
-            let section = Section::of(row.presence, shift.effect());
+            let section = Section::of(row, shift.effect());
             let verdicts = [shift.before, shift.after];
             if row.presence != Presence::Both {
                 let reasons = row.before.reasons.union(row.after.reasons);

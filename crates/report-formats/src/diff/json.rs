@@ -72,6 +72,7 @@ fn summary(counts: &DiffCounts) -> Value {
         appeared_connections,
         disappeared,
         disappeared_connections,
+        within,
     } = *counts;
     json!({
         "equal": counts.is_equal(),
@@ -81,6 +82,7 @@ fn summary(counts: &DiffCounts) -> Value {
         "appearedConnections": appeared_connections,
         "disappeared": disappeared,
         "disappearedConnections": disappeared_connections,
+        "within": within,
     })
 }
 
@@ -95,6 +97,7 @@ fn change(report: &DiffReport<'_>, row: &DiffRow<'_>, shifts: &[Shift]) -> Value
         "from": end(report, row.from),
         "to": end(report, row.to),
         "presence": presence,
+        "within": row.is_within(),
         "before": traffic(row.before),
         "after": traffic(row.after),
         "shifts": shifts,

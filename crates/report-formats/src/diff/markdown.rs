@@ -37,21 +37,18 @@ fn write_section(
     grouped: &Grouped,
     section: Section,
 ) -> io::Result<()> {
-    let DiffCounts { loosened, tightened, appeared, disappeared, .. } = grouped.counts;
-    let (title, number, noun, presence) = match section {
-        Section::Loosened => ("Loosened", loosened, "connection", Presence::Both),
-        Section::Tightened => ("Tightened", tightened, "connection", Presence::Both),
-        Section::Appeared => ("Appeared", appeared, report.noun(), Presence::Appeared),
-        Section::Disappeared => ("Disappeared", disappeared, report.noun(), Presence::Disappeared),
-    };
+    let (number, presence) = (section.number(&grouped.counts), section.presence());
     if number == 0 {
         return Ok(());
     }
     let groups = grouped.section(section);
     let n_lines: usize = groups.iter().map(|group| group.lines.len()).sum();
     let open = if n_lines > MOST_UNFOLDED { "" } else { " open" };
-    let number = counted(number, noun);
+    let (title, number) = (capitalized(section.title()), counted(number, section.noun(report)));
     writeln!(out, "\n<details{open}><summary>{title}: {number}</summary>\n")?;
+    if let Some(remark) = section.remark() {
+        writeln!(out, "{}\n", inline(remark))?;
+    }
     if presence != Presence::Both {
         let peers = report.diff.peers().iter().filter(|peer| peer.presence == presence);
         let titles: Vec<String> = peers.map(|peer| code(&peer_title(&peer.peer))).collect();
@@ -69,6 +66,11 @@ fn write_section(
         write_group(out, report, group)?;
     }
     writeln!(out, "\n</details>")
+}
+
+fn capitalized(title: &str) -> String {
+    let mut letters = title.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn write_group(out: &mut dyn Write, report: &DiffReport<'_>, group: &Group) -> io::Result<()> {

@@ -38,22 +38,21 @@ fn write_section(
     (grouped, section): (&Grouped, Section),
     palette: Palette,
 ) -> io::Result<()> {
-    let DiffCounts { loosened, tightened, appeared, disappeared, .. } = grouped.counts;
-    let (title, number, noun, role) = match section {
-        Section::Loosened => ("loosened", loosened, "connection", Role::Allow),
-        Section::Tightened => ("tightened", tightened, "connection", Role::Deny),
-        Section::Appeared => ("appeared", appeared, report.noun(), Role::Info),
-        Section::Disappeared => ("disappeared", disappeared, report.noun(), Role::Info),
-    };
+    let number = section.number(&grouped.counts);
     if number == 0 {
         return Ok(());
     }
-    writeln!(out, "\n{}: {}", palette.paint(role, title), counted(number, noun))?;
-    let presence = match section {
-        Section::Loosened | Section::Tightened => Presence::Both,
-        Section::Appeared => Presence::Appeared,
-        Section::Disappeared => Presence::Disappeared,
+    let role = match section {
+        Section::Loosened => Role::Allow,
+        Section::Tightened => Role::Deny,
+        Section::Appeared | Section::Disappeared | Section::Within => Role::Info,
     };
+    let title = palette.paint(role, section.title());
+    writeln!(out, "\n{title}: {}", counted(number, section.noun(report)))?;
+    if let Some(remark) = section.remark() {
+        writeln!(out, "  {}", palette.paint(Role::Faint, remark))?;
+    }
+    let presence = section.presence();
     for peer in report.diff.peers().iter().filter(|peer| peer.presence == presence) {
         if presence != Presence::Both {
             let title = peer_title(&peer.peer);

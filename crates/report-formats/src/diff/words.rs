@@ -1,10 +1,11 @@
 //! What decided, in words.
 
+use super::grouped::Section;
 use super::{DiffCounts, DiffReport};
 use crate::check::deciding::{Deciding, DecidingPolicy};
 use crate::counted;
 use finding_model::SourceFiles;
-use policy_engine::{Cause, Program, Verdict};
+use policy_engine::{Cause, Presence, Program, Verdict};
 use policy_model::Direction;
 
 /// Verdict and cause of egress and ingress, in this order, of one version.
@@ -57,11 +58,59 @@ fn side(
     })
 }
 
+impl Section {
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Self::Loosened => "loosened",
+            Self::Tightened => "tightened",
+            Self::Appeared => "appeared",
+            Self::Disappeared => "disappeared",
+            Self::Within => "within",
+        }
+    }
+
+    pub(super) fn number(self, counts: &DiffCounts) -> usize {
+        match self {
+            Self::Loosened => counts.loosened,
+            Self::Tightened => counts.tightened,
+            Self::Appeared => counts.appeared,
+            Self::Disappeared => counts.disappeared,
+            Self::Within => counts.within,
+        }
+    }
+
+    /// What the number counts.
+    pub(super) fn noun(self, report: &DiffReport<'_>) -> &'static str {
+        match self {
+            Self::Loosened | Self::Tightened => "connection",
+            Self::Appeared | Self::Disappeared | Self::Within => report.noun(),
+        }
+    }
+
+    pub(super) fn presence(self) -> Presence {
+        match self {
+            Self::Loosened | Self::Tightened | Self::Within => Presence::Both,
+            Self::Appeared => Presence::Appeared,
+            Self::Disappeared => Presence::Disappeared,
+        }
+    }
+
+    pub(super) fn remark(self) -> Option<&'static str> {
+        const NO_DIFFERENCE: &str =
+            "Between its own pods, of which a map has no row; the exit code does not count it.";
+        (self == Self::Within).then_some(NO_DIFFERENCE)
+    }
+}
+
 impl DiffReport<'_> {
     /// `2 connections loosened, 1 tightened; 1 workload appeared`.
     pub(super) fn headline(&self, counts: &DiffCounts) -> String {
+        let within = match counts.within {
+            0 => String::new(),
+            number => format!("; {} changed within", counted(number, self.noun())),
+        };
         if counts.is_equal() {
-            return "no differences: every connection is as it was".to_owned();
+            return format!("no differences: the maps by {} are equal{within}", self.noun());
         }
         let mut parts = vec![format!(
             "{} loosened, {} tightened",
@@ -73,6 +122,6 @@ impl DiffReport<'_> {
                 parts.push(format!("{} {verb}", counted(number, self.noun())));
             }
         }
-        parts.join("; ")
+        parts.join("; ") + &within
     }
 }
