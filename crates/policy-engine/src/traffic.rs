@@ -7,7 +7,7 @@ use crate::fork::Span;
 use crate::ids::{PodId, ProfileId};
 use crate::program::Program;
 use crate::semantics::Reasons;
-use crate::side::SideQuestion;
+use crate::side::{Oriented, SideQuestion};
 use net_types::{AddressRange, AddressSet, Family, PortRange, PortSet, Protocol, Traffic};
 use policy_model::Direction;
 use rustc_hash::FxHashMap;
@@ -89,6 +89,24 @@ impl Program {
         let answer =
             |side: &SideQuestion<'_>, rules: &PeerRules| self.side_traffic(side, rules, cache);
         PairTraffic::of(self.fork_question(source, destination, answer))
+    }
+
+    /// Whether egress, and whether ingress, lets any port pass, surely or in some reading. Where nothing
+    /// passes at all this tells which of them it is.
+    pub fn passing_sides(&self, from: &End, to: &End, cache: &mut TrafficCache) -> [bool; 2] {
+        if self.is_self_traffic(from, to) {
+            return [true; 2];
+        }
+        let (Some(source), Some(destination)) = (self.facts(from), self.facts(to)) else {
+            return [false; 2];
+        };
+        let readings = self.shared_readings(&source, &destination);
+        [Direction::Egress, Direction::Ingress].map(|direction| {
+            let ends = Oriented { direction, source: &source, destination: &destination };
+            let span = self
+                .fork_side(ends, &readings, |side, rules| self.side_traffic(side, rules, cache));
+            !span.may.has_no_ports()
+        })
     }
 
     fn side_traffic(

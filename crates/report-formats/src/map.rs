@@ -103,14 +103,22 @@ impl<'a> MapReport<'a> {
     }
 
     fn is_in_focus(&self, peer: &MapPeer) -> bool {
-        let Some(focus) = &self.focus else { return true };
         match peer {
-            MapPeer::Outside(set) => !set.intersection(&focus.outside).is_empty(),
+            MapPeer::Outside(set) => self.has_outside_in_focus(set),
             MapPeer::Namespace(_) | MapPeer::Workload(_) | MapPeer::Pod { .. } => {
-                let peer = self.peers.index(peer).and_then(|index| focus.peers.get(index));
-                peer.copied().unwrap_or_default()
+                self.peers.index(peer).is_some_and(|index| self.has_peer_in_focus(index))
             }
         }
+    }
+
+    fn has_peer_in_focus(&self, peer: usize) -> bool {
+        let Some(focus) = &self.focus else { return true };
+        focus.peers.get(peer).copied().unwrap_or_default()
+    }
+
+    fn has_outside_in_focus(&self, set: &AddressSet) -> bool {
+        let Some(focus) = &self.focus else { return true };
+        !set.intersection(&focus.outside).is_empty()
     }
 
     fn focus_text(&self) -> Option<&'a str> {

@@ -7,6 +7,7 @@
 
 mod details;
 mod document;
+mod sides;
 
 use super::MapReport;
 use super::collected::Collected;

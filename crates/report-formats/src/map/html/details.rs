@@ -14,7 +14,7 @@ use std::net::IpAddr;
 
 /// Pairs of pods that are asked about for one row. A row of more says that it shows some.
 const MOST_PAIRS: usize = 256;
-/// Addresses that are asked about for one set of them.
+/// Addresses that are asked about for one set of them. A set of more says that it shows some.
 const MOST_ADDRESSES: usize = 64;
 
 /// What decided, each once.
@@ -79,7 +79,7 @@ struct Part {
 pub(super) struct Details<'m> {
     map: &'m Collected<'m>,
     /// By peer: a pod of each class that it has.
-    pods: Vec<Vec<PodId>>,
+    pub(super) pods: Vec<Vec<PodId>>,
     /// By peer: ingress, egress.
     cuts: Vec<[Cuts; 2]>,
     policy_places: BTreeMap<String, usize>,
@@ -110,12 +110,14 @@ impl<'m> Details<'m> {
         Self { map, pods, cuts, policy_places }
     }
 
-    /// `{"parts": […]}`: the row's traffic, cut where other rules decide.
+    /// The row's traffic, cut where other rules decide: `parts`, and whether only `some` pods and `few`
+    /// addresses were asked about.
     pub(super) fn of_row(&self, row: &CollectedRow, causes: &mut Causes) -> Value {
         let Some(traffic) = self.map.traffic.get(row.traffic) else { return Value::Null };
         let egress = self.cuts(row.from, Direction::Egress);
         let ingress = self.cuts(row.to, Direction::Ingress);
-        let (froms, tos) = (self.ends(row.from, ingress), self.ends(row.to, egress));
+        let [(froms, few_from), (tos, few_to)] =
+            [self.ends(row.from, ingress), self.ends(row.to, egress)];
         let pairs = froms.iter().flat_map(|from| tos.iter().map(move |to| (from, to)));
         let pairs: Vec<(&End, &End)> = pairs.take(MOST_PAIRS).collect();
         let of_rules = [egress, ingress].into_iter().flatten().flat_map(|cuts| &cuts.ports);
@@ -139,7 +141,8 @@ impl<'m> Details<'m> {
             json!([protocol.to_string(), ports.to_string(), !is_undefined, egress, ingress])
         });
         let parts: Vec<Value> = parts.collect();
-        json!({"parts": parts, "some": froms.len() * tos.len() > MOST_PAIRS})
+        let is_some = froms.len() * tos.len() > MOST_PAIRS;
+        json!({"parts": parts, "some": is_some, "few": few_from || few_to})
     }
 
     /// What decides each side of one packet, over all pairs for which it is not denied.
@@ -177,20 +180,21 @@ impl<'m> Details<'m> {
     }
 
     /// Ends that stand for all of a peer; of addresses, one for each piece that the rules of the
-    /// other side cut.
-    fn ends(&self, end: EndIx, cuts: Option<&Cuts>) -> Vec<End> {
+    /// other side cut; and whether there are more.
+    fn ends(&self, end: EndIx, cuts: Option<&Cuts>) -> (Vec<End>, bool) {
         if let Some(pods) = self.pods.get(end.0) {
-            return pods.iter().copied().map(End::Pod).collect();
+            return (pods.iter().copied().map(End::Pod).collect(), false);
         }
-        let Some(set) = self.map.addresses(end) else { return Vec::new() };
+        let Some(set) = self.map.addresses(end) else { return (Vec::new(), false) };
         let starts = set.ranges().iter().map(|range| range.first());
         let cuts = cuts.into_iter().flat_map(|cuts| cuts.addresses.iter().copied());
         let mut addresses: Vec<IpAddr> =
             starts.chain(cuts.filter(|address| set.contains(*address))).collect();
         addresses.sort_unstable();
         addresses.dedup();
+        let are_few = addresses.len() > MOST_ADDRESSES;
         addresses.truncate(MOST_ADDRESSES);
-        addresses.into_iter().map(End::Address).collect()
+        (addresses.into_iter().map(End::Address).collect(), are_few)
     }
 
     /// Where the named ports of a destination begin and end.

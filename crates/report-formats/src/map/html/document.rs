@@ -3,13 +3,14 @@
 //! Only the page's own script reads it, so unlike the report for programs it may change its shape.
 
 use super::details::{Causes, Details};
+use super::sides::passing_sides;
 use crate::json::write_part;
 use crate::map::collected::{Collected, EndIx};
 use crate::map::peers::PeerName;
 use crate::map::summary::{RowCounts, reason_codes};
 use crate::{visible, visible_lines};
 use finding_model::SourceSpan;
-use net_types::{PortSet, Protocol, Traffic};
+use net_types::{AddressSet, PortSet, Protocol, Traffic};
 use policy_engine::{Granularity, PairTraffic, RuleId};
 use policy_model::{Direction, Policy};
 use serde_json::{Value, json};
@@ -18,16 +19,21 @@ use std::io::{self, Write};
 
 pub(super) fn write(out: &mut dyn Write, map: &Collected<'_>) -> io::Result<()> {
     let mut causes = Causes::default();
-    let (rows, details) = rows(map, &mut causes);
+    let source = match map.report.by {
+        Granularity::Namespace => None,
+        Granularity::Pod | Granularity::Workload => Some(Details::new(map)),
+    };
+    let (rows, details) = rows(map, source.as_ref(), &mut causes);
     let policies = map.report.program.policies();
     let document = json!({
         "head": head(map),
         "namespaces": map.namespaces().iter().map(|(name, _)| visible(name)).collect::<Vec<_>>(),
         "peers": peers(map),
-        "outside": (0..map.outside.len()).map(|set| map.label(EndIx(map.n_peers() + set))).collect::<Vec<_>>(),
+        "outside": outside(map),
         "traffic": map.traffic.iter().map(traffic).collect::<Vec<_>>(),
         "rows": rows,
         "details": details,
+        "passes": source.as_ref().and_then(|source| passing_sides(map.report.program, &source.pods)),
         "causes": causes.list(),
         "rules": causes.rules().iter().map(|rule| of_rule(map, *rule)).collect::<Vec<_>>(),
         "policies": policies.map(|policy| of_policy(map, policy)).collect::<Vec<_>>(),
@@ -38,15 +44,15 @@ pub(super) fn write(out: &mut dyn Write, map: &Collected<'_>) -> io::Result<()> 
 }
 
 /// `[from, to, traffic, detail]`. The rules of rows between namespaces are too many to say anything.
-fn rows(map: &Collected<'_>, causes: &mut Causes) -> (Vec<[usize; 4]>, Vec<Value>) {
+fn rows(
+    map: &Collected<'_>,
+    source: Option<&Details<'_>>,
+    causes: &mut Causes,
+) -> (Vec<[usize; 4]>, Vec<Value>) {
     let mut details: Vec<Value> = Vec::new();
     let mut known: BTreeMap<String, usize> = BTreeMap::new();
-    let source = match map.report.by {
-        Granularity::Namespace => None,
-        Granularity::Pod | Granularity::Workload => Some(Details::new(map)),
-    };
     let rows = map.rows.iter().map(|row| {
-        let detail = source.as_ref().map_or(Value::Null, |source| source.of_row(row, causes));
+        let detail = source.map_or(Value::Null, |source| source.of_row(row, causes));
         let next = details.len();
         let detail = *known.entry(detail.to_string()).or_insert_with(|| {
             details.push(detail);
@@ -75,6 +81,19 @@ fn head(map: &Collected<'_>) -> Value {
         "isolated": Direction::BOTH.map(|direction| report.n_isolated(direction)),
         "reasons": reasons,
     })
+}
+
+/// Sets of addresses, which overlap where policies of one peer cut them and those of another do not.
+fn outside(map: &Collected<'_>) -> Vec<Value> {
+    let of_set = |(place, set): (usize, &AddressSet)| {
+        let label = map.label(EndIx(map.n_peers() + place));
+        let others = map.outside.iter().enumerate().filter(|(other, _)| *other != place);
+        let overlaps = others.filter(|(_, other)| !set.intersection(other).is_empty());
+        let overlaps: Vec<usize> = overlaps.map(|(other, _)| other).collect();
+        let is_in_focus = map.report.has_outside_in_focus(set);
+        json!({"label": label, "inFocus": is_in_focus, "overlaps": overlaps})
+    };
+    map.outside.iter().enumerate().map(of_set).collect()
 }
 
 fn peers(map: &Collected<'_>) -> Vec<Value> {
@@ -122,6 +141,7 @@ fn peers(map: &Collected<'_>) -> Vec<Value> {
                 "egress": side(Direction::Egress),
                 "hostNetwork": is_host.into_iter().any(|pod| pod.host_network),
                 "caveat": !caveats.is_empty(),
+                "inFocus": report.has_peer_in_focus(peer),
             })
         })
         .collect()

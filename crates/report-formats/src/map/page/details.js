@@ -47,6 +47,10 @@ function rowDetails(model, row, choose) {
   if (detail.some) {
     content.push(element("p", { className: "quiet" }, "The pods differ; the rules of some pairs of them are shown."));
   }
+  if (detail.few) {
+    content.push(element("p", { className: "quiet" },
+      "Policies cut these addresses into many pieces; the rules of the first of them are shown."));
+  }
   for (const [protocol, ports, isAllowed, egress, ingress] of detail.parts) {
     content.push(element("h3", {},
       element("span", { className: "ports" }, `${ports}/${protocol.toLowerCase()}`), " ",
@@ -120,11 +124,39 @@ function deniedDetails(model, { from, to }, choose) {
     return [element("h2", {}, endLink(from, choose)),
       element("p", { className: "quiet" }, "A map says nothing of a peer and itself.")];
   }
-  const content = [heading({ from, to }, choose), element("p", {}, badge("denied"), " on every port")];
-  content.push(element("p", { className: "quiet" },
-    "No rule of one of the two sides, or of both, lets it through. These policies decide:"));
+  const unknown = unknownText(model, from, to);
+  if (unknown !== null) return [heading({ from, to }, choose), element("p", { className: "quiet" }, unknown)];
+  const parts = rowsOfParts(model, from, to);
+  const content = [heading({ from, to }, choose)];
+  if (parts.length > 0) {
+    content.push(element("p", {}, "Some of these addresses have a row of their own:"), rowLinks(parts, choose, rowText));
+  }
+  content.push(element("p", {}, badge("denied"), parts.length > 0 ? " on every port for the rest" : " on every port"));
+  content.push(element("p", {}, denyingText(model, from, to)));
   content.push(...policiesOf(model, from, "egress"), ...policiesOf(model, to, "ingress"));
   return content;
+}
+
+/** Why the map says nothing of two ends, if it does not. */
+function unknownText(model, from, to) {
+  if (from.isOutside && to.isOutside) return "Neither end is in the cluster, so no policy applies.";
+  if (!from.inFocus && !to.inFocus) return `Not in this map, which has only connections of ${model.head.focus}.`;
+  return null;
+}
+
+/** Which side denies a connection of which no port passes. */
+function denyingText(model, from, to) {
+  if (from.isOutside) return `The ingress of ${to.label} denies it.`;
+  if (to.isOutside) return `The egress of ${from.label} denies it.`;
+  const passes = passesOf(model, from, to);
+  if (passes === null) {
+    return "Egress, ingress or both deny it; `weir explain` and a map by workload of fewer peers say which.";
+  }
+  const [out, into] = [`egress of ${from.label}`, `ingress of ${to.label}`];
+  if (passes.egress && passes.ingress) return `The ${out} and the ${into} let different ports through, so none passes both.`;
+  if (passes.egress) return `The ${into} denies it; the ${out} lets something through.`;
+  if (passes.ingress) return `The ${out} denies it; the ${into} lets something through.`;
+  return `The ${out} and the ${into} both deny it.`;
 }
 
 function policiesOf(model, end, direction) {

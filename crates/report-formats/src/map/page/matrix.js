@@ -289,7 +289,11 @@ class Matrix {
   textAt({ row, column }) {
     const [from, to] = [this.rows.ends[row], this.columns.ends[column]];
     const found = this.cells.get(pairKey(from, to));
-    const otherwise = from === to ? "itself" : rowBetween(this.model, from, to) ? "filtered out" : "nothing";
+    const isUnknown = from !== to && unknownText(this.model, from, to) !== null;
+    const isCut = rowsOfParts(this.model, from, to).length > 0;
+    const none = isUnknown ? "not in this map" : isCut ? "some of it, in cells of their own" : "nothing";
+    const nothing = rowBetween(this.model, from, to) ? "filtered out" : none;
+    const otherwise = from === to ? "itself" : nothing;
     return `${from.label} → ${to.label}: ${found ? textOf(found.traffic) : otherwise}`;
   }
 

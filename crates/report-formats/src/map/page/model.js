@@ -5,8 +5,10 @@ function readModel(text) {
   const source = JSON.parse(text);
   const outsideGroup = source.namespaces.length;
   const peers = source.peers.map((peer) => ({ ...peer, group: peer.namespace, isOutside: false }));
-  const outside = source.outside.map((label) => ({
+  const outside = source.outside.map(({ label, inFocus, overlaps }) => ({
     label,
+    inFocus,
+    overlaps: new Set(overlaps.map((place) => source.peers.length + place)),
     name: label.replace(/^outside,? ?/, "") || "everything outside",
     kind: "addresses outside the cluster",
     group: outsideGroup,
@@ -31,6 +33,24 @@ function pairKey(from, to) {
 
 function rowBetween(model, from, to) {
   return model.byPair.get(pairKey(from, to));
+}
+
+/** For ends without a row: the rows of the same peer with some of the same outside addresses. */
+function rowsOfParts(model, from, to) {
+  if (from.isOutside === to.isOutside) return [];
+  return model.rows.filter((row) => (to.isOutside
+    ? row.from === from && to.overlaps.has(row.to.index)
+    : row.to === to && from.overlaps.has(row.from.index)));
+}
+
+/** Whether each side lets some port through, for two peers between which nothing passes; null if unknown. */
+function passesOf(model, from, to) {
+  if (model.passes === null) return null;
+  const has = (side, end, other) => model.passes.sets[model.passes[side][end.index]].split(",").some((range) => {
+    const [first, last = first] = range.split("-").map(Number);
+    return range !== "" && first <= other.index && other.index <= last;
+  });
+  return { egress: has("egress", from, to), ingress: has("ingress", to, from) };
 }
 
 /** `{ protocol, port }`, null for an empty text, undefined for one that is no port. */
