@@ -12,7 +12,7 @@ use crate::map::{ConnectionMap, MapPeer};
 use crate::program::Program;
 use crate::traffic::{PairTraffic, TrafficCache};
 use net_types::AddressSet;
-use policy_model::Direction;
+use policy_model::{Direction, LabelSelector, NamespaceScope};
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -43,6 +43,8 @@ pub struct SideExposure {
     pub namespaces: Vec<(Rc<str>, Rc<PairTraffic>)>,
     /// Pods that do not exist and would be let through.
     pub possible: Vec<PossiblePeer>,
+    /// Selectors for which every pod that was tried is refused, and not all were tried.
+    pub unsettled: Vec<(NamespaceScope, LabelSelector)>,
 }
 
 impl ConnectionMap<'_> {
@@ -56,15 +58,18 @@ impl ConnectionMap<'_> {
         focused
             .map(|peer| {
                 let pods: BTreeSet<PodId> = self.pods(peer).collect();
-                let [ingress, egress] = Direction::BOTH.map(|direction| SideExposure {
-                    n_pods: pods.len(),
-                    n_isolated: pods
-                        .iter()
-                        .filter(|pod| program.is_isolated(**pod, direction))
-                        .count(),
-                    outside: neighbours.take_outside(peer, direction),
-                    namespaces: neighbours.take_namespaces(peer, direction),
-                    possible: program.possible_peers(&pods, direction, &mut cache),
+                let [ingress, egress] = Direction::BOTH.map(|direction| {
+                    let (possible, unsettled) =
+                        program.possible_peers(&pods, direction, &mut cache);
+                    let isolated = pods.iter().filter(|pod| program.is_isolated(**pod, direction));
+                    SideExposure {
+                        n_pods: pods.len(),
+                        n_isolated: isolated.count(),
+                        outside: neighbours.take_outside(peer, direction),
+                        namespaces: neighbours.take_namespaces(peer, direction),
+                        possible,
+                        unsettled,
+                    }
                 });
                 let of_pods = pods.iter().filter_map(|pod| entrances.remove(pod)).flatten();
                 let entrances: BTreeSet<Entrance> = of_pods.collect();
@@ -158,14 +163,22 @@ impl Program {
         pods: &BTreeSet<PodId>,
         direction: Direction,
         cache: &mut TrafficCache,
-    ) -> Vec<PossiblePeer> {
+    ) -> (Vec<PossiblePeer>, Vec<(NamespaceScope, LabelSelector)>) {
         let mut classes = BTreeSet::new();
         let mut found: BTreeSet<PossiblePeer> = BTreeSet::new();
+        let mut unsettled = BTreeSet::new();
         for pod in pods {
             if self.class_of(*pod).is_some_and(|class| classes.insert(class)) {
-                found.extend(self.possible_peers_of(*pod, direction, cache));
+                let of_pod = self.possible_peers_of(*pod, direction, cache);
+                found.extend(of_pod.found);
+                unsettled.extend(of_pod.unsettled);
             }
         }
-        found.into_iter().collect()
+        for possible in &found {
+            possible.selectors.as_ref().inspect(|settled| {
+                unsettled.remove(*settled);
+            });
+        }
+        (found.into_iter().collect(), unsettled.into_iter().collect())
     }
 }

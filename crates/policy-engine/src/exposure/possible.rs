@@ -39,6 +39,26 @@ pub enum PossibleNamespace {
 const FRESH: &str = "any";
 /// Examples that are tried for one selector.
 const MOST_TRIES: usize = 64;
+/// Namespaces of the input that an example is moved to, out of the way of one selector.
+const MOST_MOVES: usize = 8;
+
+/// What was found for one pod.
+#[derive(Default)]
+pub(super) struct Possible {
+    pub(super) found: Vec<PossiblePeer>,
+    /// Where an example that was not tried might be let through.
+    pub(super) unsettled: Vec<(NamespaceScope, LabelSelector)>,
+}
+
+enum Search {
+    Found(Box<(Example, PairTraffic)>),
+    Nothing,
+    /// Nothing among those that were tried.
+    Unsettled,
+}
+
+/// The selectors of a term.
+type Selectors<'s> = (&'s NamespaceScope, &'s LabelSelector);
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Example {
@@ -52,56 +72,57 @@ impl Program {
         pod: PodId,
         direction: Direction,
         cache: &mut TrafficCache,
-    ) -> Vec<PossiblePeer> {
-        let Some(facts) = self.pod_facts(pod) else { return Vec::new() };
+    ) -> Possible {
+        let mut possible = Possible::default();
+        let Some(facts) = self.pod_facts(pod) else { return possible };
         let Some((_, profile)) = self.profile_of(facts.policies, direction) else {
-            return Vec::new();
+            return possible;
         };
         let mut ask = |example: &Example| {
             let terms = self.terms_of(profile, example);
-            let possible = possible_facts(&terms);
+            let asked = possible_facts(&terms);
             match direction {
-                Direction::Ingress => self.traffic_between(&possible, &facts, cache),
-                Direction::Egress => self.traffic_between(&facts, &possible, cache),
+                Direction::Ingress => self.traffic_between(&asked, &facts, cache),
+                Direction::Egress => self.traffic_between(&facts, &asked, cache),
             }
         };
         let anyone =
             Example { namespace: new_namespace(Labels::default()), labels: Labels::default() };
         let of_anyone = ask(&anyone);
-        let mut found = Vec::new();
+        let refusing: Vec<TermId> = profile.refusing_terms().collect();
         for term in profile.accepting_terms() {
             let Some(Term::Pods { namespaces, pods }) = self.terms.term(term) else { continue };
             if self.terms.members(term).is_some_and(|members| !members.is_empty()) {
                 continue;
             }
-            let refusing: Vec<TermId> = profile.refusing_terms().collect();
-            let Some((example, traffic)) =
-                self.search((namespaces, pods), &refusing, &mut ask, &of_anyone)
-            else {
-                continue;
-            };
-            found.push(PossiblePeer {
-                selectors: Some((namespaces.clone(), pods.clone())),
-                namespace: example.namespace,
-                labels: example.labels,
-                traffic,
-            });
+            let selectors = (namespaces.clone(), pods.clone());
+            match self.search((namespaces, pods), &refusing, &mut ask, &of_anyone) {
+                Search::Found(found) => {
+                    let (Example { namespace, labels }, traffic) = *found;
+                    let selectors = Some(selectors);
+                    possible.found.push(PossiblePeer { selectors, namespace, labels, traffic });
+                }
+                Search::Unsettled => possible.unsettled.push(selectors),
+                Search::Nothing => {}
+            }
         }
         if !of_anyone.is_empty() {
             let Example { namespace, labels } = anyone;
-            found.push(PossiblePeer { selectors: None, namespace, labels, traffic: of_anyone });
+            let anyone = PossiblePeer { selectors: None, namespace, labels, traffic: of_anyone };
+            possible.found.push(anyone);
         }
-        found
+        possible
     }
 
     /// The first example that the selectors select and that more is let through for than for anyone.
     fn search(
         &self,
-        target: (&NamespaceScope, &LabelSelector),
+        target: Selectors<'_>,
         refusing: &[TermId],
         ask: &mut impl FnMut(&Example) -> PairTraffic,
         of_anyone: &PairTraffic,
-    ) -> Option<(Example, PairTraffic)> {
+    ) -> Search {
+        let mut is_cut = false;
         let mut waiting: Vec<Example> = self.first_example(target).into_iter().collect();
         let mut seen: BTreeSet<Example> = waiting.iter().cloned().collect();
         let mut next = 0;
@@ -109,28 +130,33 @@ impl Program {
             next += 1;
             let traffic = ask(&example);
             if !traffic.is_empty() && traffic.union(of_anyone) != *of_anyone {
-                return Some((example, traffic));
+                return Search::Found(Box::new((example, traffic)));
             }
             let in_the_way = refusing.iter().filter_map(|term| match self.terms.term(*term)? {
                 Term::Pods { namespaces, pods } => Some((namespaces, pods)),
                 Term::Network(_) | Term::Nodes(_) => None,
             });
             for (namespaces, pods) in in_the_way.filter(|of| self.selects_example(*of, &example)) {
-                for other in self.changed(&example, (namespaces, pods)) {
-                    if seen.len() < MOST_TRIES
-                        && self.selects_example(target, &other)
-                        && seen.insert(other.clone())
-                    {
-                        waiting.push(other);
+                let (changed, are_some) = self.changed(&example, (namespaces, pods), target);
+                is_cut |= are_some;
+                for other in changed {
+                    if seen.contains(&other) {
+                        continue;
                     }
+                    if seen.len() == MOST_TRIES {
+                        is_cut = true;
+                        break;
+                    }
+                    seen.insert(other.clone());
+                    waiting.push(other);
                 }
             }
         }
-        None
+        if is_cut { Search::Unsettled } else { Search::Nothing }
     }
 
     /// `None` where the selectors contradict themselves, and so can never select a pod.
-    fn first_example(&self, (scope, pods): (&NamespaceScope, &LabelSelector)) -> Option<Example> {
+    fn first_example(&self, (scope, pods): Selectors<'_>) -> Option<Example> {
         let namespace = match scope {
             NamespaceScope::Own(name) => PossibleNamespace::Existing(name.clone()),
             NamespaceScope::Selected(selector) => {
@@ -145,12 +171,14 @@ impl Program {
         Some(Example { namespace, labels: labels_for(pods)? })
     }
 
-    /// Examples that the selectors in the way do not select, each by one change.
+    /// Examples of the target that the selectors in the way do not select, each by one change; and
+    /// whether there are more.
     fn changed(
         &self,
         example: &Example,
-        (scope, pods): (&NamespaceScope, &LabelSelector),
-    ) -> Vec<Example> {
+        (scope, pods): Selectors<'_>,
+        target: Selectors<'_>,
+    ) -> (Vec<Example>, bool) {
         let mut changed: Vec<Example> = pods
             .requirements()
             .flat_map(|requirement| without(&example.labels, requirement))
@@ -161,7 +189,10 @@ impl Program {
             NamespaceScope::Own(name) => *name != namespace.name,
             NamespaceScope::Selected(selector) => !selector.matches(&namespace.labels),
         });
-        changed.extend(others.map(|n| moved(PossibleNamespace::Existing(n.name.clone()))).take(8));
+        let others = others.map(|n| moved(PossibleNamespace::Existing(n.name.clone())));
+        let mut others = others.filter(|other| self.selects_example(target, other));
+        let moves: Vec<Example> = others.by_ref().take(MOST_MOVES).collect();
+        let are_some = others.next().is_some();
         if let (PossibleNamespace::New { labels, .. }, NamespaceScope::Selected(selector)) =
             (&example.namespace, scope)
         {
@@ -169,14 +200,12 @@ impl Program {
             let other = requirements.flat_map(|requirement| without(labels, requirement));
             changed.extend(other.map(|labels| moved(new_namespace(labels))));
         }
-        changed
+        changed.retain(|other| self.selects_example(target, other));
+        changed.extend(moves);
+        (changed, are_some)
     }
 
-    fn selects_example(
-        &self,
-        (scope, pods): (&NamespaceScope, &LabelSelector),
-        example: &Example,
-    ) -> bool {
+    fn selects_example(&self, (scope, pods): Selectors<'_>, example: &Example) -> bool {
         let in_scope = match (scope, &example.namespace) {
             (NamespaceScope::Own(name), PossibleNamespace::Existing(of)) => name == of,
             (NamespaceScope::Own(name), PossibleNamespace::New { name: of, .. }) => {

@@ -32,8 +32,8 @@ fn isolation(side: &SideExposure) -> &'static str {
 }
 
 /// `pods app=web in namespaces team=shop`, as a rule selects them.
-fn selectors(possible: &PossiblePeer) -> String {
-    let Some((scope, pods)) = &possible.selectors else {
+fn selectors(selectors: Option<&(NamespaceScope, LabelSelector)>) -> String {
+    let Some((scope, pods)) = selectors else {
         return "any pod that no selector names".to_owned();
     };
     let pods = if pods.is_everything() { "any pod".to_owned() } else { format!("pods {pods}") };

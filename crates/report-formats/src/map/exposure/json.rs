@@ -36,7 +36,8 @@ pub fn write(out: &mut dyn Write, report: &MapReport<'_>) -> io::Result<()> {
 }
 
 fn of_side(side: &SideExposure) -> Value {
-    let SideExposure { n_pods: _, n_isolated: _, outside, namespaces, possible } = side;
+    let SideExposure { n_pods: _, n_isolated: _, outside, namespaces, possible, unsettled } = side;
+    let unsettled = unsettled.iter().map(|of| selectors(Some(of)));
     let outside =
         outside.iter().map(|(set, traffic)| with_traffic(json!({"ranges": ranges(set)}), traffic));
     let namespaces = namespaces
@@ -47,6 +48,7 @@ fn of_side(side: &SideExposure) -> Value {
         "outside": outside.collect::<Vec<_>>(),
         "namespaces": namespaces.collect::<Vec<_>>(),
         "possible": possible.iter().map(of_possible).collect::<Vec<_>>(),
+        "unsettled": unsettled.collect::<Vec<_>>(),
     })
 }
 
@@ -59,7 +61,7 @@ fn of_possible(possible: &PossiblePeer) -> Value {
         PossibleNamespace::New { name: None, labels } => json!({"labels": labels.0, "new": true}),
     };
     let value = json!({
-        "selectors": selectors(possible),
+        "selectors": selectors(possible.selectors.as_ref()),
         "example": {"namespace": namespace, "labels": possible.labels.0},
     });
     with_traffic(value, &possible.traffic)

@@ -90,7 +90,15 @@ fn write_side(
     for possible in &side.possible {
         let example = example(possible).map(|e| format!(", such as {e}")).unwrap_or_default();
         let none = if possible.selectors.is_some() { "(none now)" } else { "(also later)" };
-        line(&format!("{} {none}{example}", selectors(possible)), &possible.traffic)?;
+        line(
+            &format!("{} {none}{example}", selectors(possible.selectors.as_ref())),
+            &possible.traffic,
+        )?;
+    }
+    for unsettled in &side.unsettled {
+        let what = selectors(Some(unsettled));
+        let text = "not known: those that were tried are refused, and not all were tried";
+        writeln!(out, "    {word} {what} (none now): {}", palette.paint(Role::Undefined, text))?;
     }
     Ok(())
 }
