@@ -57,7 +57,8 @@ pub struct Explained {
     pub explanation: Explanation,
     /// Nearest first, by direction; only for sides that deny.
     pub near_misses: Vec<(Direction, NearMiss)>,
-    /// `None` where it was not looked for.
+    /// `None` where it is allowed or was not looked for, as `fixing` says.
+    pub fixing: Fixing,
     pub fix: Option<Result<Fix, NoFix>>,
     pub hint: Option<ServicePortHint>,
 }
@@ -67,7 +68,20 @@ pub struct Explained {
 pub enum Fixing {
     Wanted,
     /// It takes longer than the rest together, and nobody reads ten.
-    Skipped,
+    BeyondFirst,
+    /// The question names no port, and nobody wants all of them opened.
+    PortLeftOut,
+}
+
+impl Fixing {
+    /// As a report for programs names it; `None` where a change is looked for.
+    fn skipped(self) -> Option<&'static str> {
+        match self {
+            Self::Wanted => None,
+            Self::BeyondFirst => Some("beyond-first"),
+            Self::PortLeftOut => Some("port-left-out"),
+        }
+    }
 }
 
 impl Explained {
@@ -92,7 +106,7 @@ impl Explained {
             })
         });
         let hint = program.service_port_hint(&question.to, question.protocol, question.port);
-        Self { answer, explanation, near_misses, fix, hint }
+        Self { answer, explanation, near_misses, fixing, fix, hint }
     }
 }
 

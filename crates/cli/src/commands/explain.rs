@@ -27,7 +27,8 @@ could not be done.";
 ///
 /// Walks through the tiers of both sides with every rule that matches and the one that decides. What is
 /// denied gets the rules that nearly allow it and the smallest change that does, tried out, with
-/// whatever else the change would open.
+/// whatever else the change would open. Of a question with many answers the first five are shown like
+/// this, and a change is looked for where a port is named or all ports are denied.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ExplainArgs {
@@ -123,10 +124,12 @@ fn explain(
 /// Nobody who asks about everything wants the rest of the ports opened too.
 fn fixing(args: &ExplainArgs, place: usize, answer: &Answer) -> Fixing {
     let names_port = args.port.is_some();
-    if place < text::MOST_WALKED && (names_port || answer.traffic.has_all_ports()) {
+    if !names_port && !answer.traffic.has_all_ports() {
+        Fixing::PortLeftOut
+    } else if place < text::MOST_WALKED {
         Fixing::Wanted
     } else {
-        Fixing::Skipped
+        Fixing::BeyondFirst
     }
 }
 

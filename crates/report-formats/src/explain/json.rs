@@ -8,7 +8,7 @@ use finding_model::SourceSpan;
 use net_types::{Protocol, Traffic};
 use policy_engine::{
     Cause, End, Fix, Fork, MapPeer, NearMiss, NoFix, Opening, PolicyChange, RuleId, SideWalk,
-    TierOutcome, TierStep,
+    TierOutcome, TierStep, Verdict,
 };
 use policy_model::{Direction, PolicyId, RuleRef};
 use serde::Serialize;
@@ -71,7 +71,7 @@ impl ExplainReport<'_> {
     }
 
     fn answer(&self, explained: &Explained) -> Value {
-        let Explained { answer, explanation, near_misses, fix, hint } = explained;
+        let Explained { answer, explanation, near_misses, fixing, fix, hint } = explained;
         let question = &explanation.question;
         let decision = &explanation.decision;
         let near: Vec<Value> = near_misses
@@ -107,6 +107,11 @@ impl ExplainReport<'_> {
         match fix {
             Some(Ok(fix)) => extend(&mut value, [("fix", self.fix(fix))]),
             Some(Err(NoFix::NotExpressible)) => extend(&mut value, [("fix", Value::Null)]),
+            None if decision.verdict != Verdict::Allow => {
+                if let Some(reason) = fixing.skipped() {
+                    extend(&mut value, [("fixSkipped", reason.into())]);
+                }
+            }
             Some(Err(NoFix::AlreadyAllowed)) | None => {}
         }
         value
@@ -222,7 +227,7 @@ impl ExplainReport<'_> {
         let readings = fork.readings.iter().map(|reading| {
             json!({
                 "assumed": words::assumed(self.program, &reading.assumed),
-                "verdict": reading.verdict.map(policy_engine::Verdict::as_str),
+                "verdict": reading.verdict.map(Verdict::as_str),
             })
         });
         json!({

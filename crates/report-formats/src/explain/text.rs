@@ -2,7 +2,7 @@
 //! nearly matched, and the patch.
 
 use super::words;
-use super::{ExplainReport, Explained, RouteOutcome, ServiceRoute, rule_text};
+use super::{ExplainReport, Explained, Fixing, RouteOutcome, ServiceRoute, rule_text};
 use crate::map::summary::assumed;
 use crate::{Palette, Role, counted, visible, visible_lines};
 use finding_model::SourceSpan;
@@ -15,6 +15,9 @@ use std::io::{self, Write};
 
 /// Answers that are walked through; the rest is named.
 pub const MOST_WALKED: usize = 5;
+
+/// Answers that are listed first; the rest is counted.
+const MOST_LISTED: usize = 20;
 
 /// Names on one line; the rest is counted.
 const MOST_NAMED: usize = 6;
@@ -40,7 +43,10 @@ pub fn write(out: &mut dyn Write, report: &ExplainReport<'_>, palette: Palette) 
     let n_more = report.answers.len().saturating_sub(MOST_WALKED);
     if n_more > 0 {
         page.blank()?;
-        page.line(0, &format!("{n_more} more: narrow the ends or name a port to see them"))?;
+        let text = format!(
+            "{n_more} more, not shown and without a fix: narrow the ends or name a port to see them"
+        );
+        page.line(0, &text)?;
     }
     page.blank()?;
     page.faint(0, &assumed(report.program.assumptions()))
@@ -116,7 +122,7 @@ impl Page<'_, '_> {
         };
         let port = if report.port == "all" { String::new() } else { format!(" {}", report.port) };
         self.line(0, &format!("{} → {}{port}: {n_answers}", report.from, report.to))?;
-        for explained in report.answers.iter().take(4 * MOST_WALKED) {
+        for explained in report.answers.iter().take(MOST_LISTED) {
             let verdict = explained.answer.decision.verdict;
             let verdict_text = format!("{:9}", words::participle(verdict));
             let example = report.question_text(&explained.explanation);
@@ -125,7 +131,10 @@ impl Page<'_, '_> {
             let text = format!("  {of}, {traffic}, such as {example}");
             self.headed(2, (role(verdict), &verdict_text), &text)?;
         }
-        Ok(())
+        match report.answers.len().saturating_sub(MOST_LISTED) {
+            0 => Ok(()),
+            n_more => self.line(2, &format!("and {n_more} more")),
+        }
     }
 
     fn answer(&mut self, explained: &Explained) -> io::Result<()> {
@@ -161,6 +170,10 @@ impl Page<'_, '_> {
                 self.blank()?;
                 let text = "no policy for these ends surely allows it under this profile";
                 self.headed(0, (Role::Strong, "fix: "), text)
+            }
+            None if verdict != Verdict::Allow && explained.fixing == Fixing::PortLeftOut => {
+                self.blank()?;
+                self.headed(0, (Role::Strong, "fix: "), "name a port with --port to get one")
             }
             Some(Err(NoFix::AlreadyAllowed)) | None => Ok(()),
         }

@@ -180,34 +180,36 @@ fn without_a_port_each_answer_names_its_ports() {
         "--from shop/web --to pay/db",
         Outcome::No,
         &expect![[r#"
-        shop/web → pay/db: 2 different answers
-          denied     1 pair, 1-5431,5433-65535/tcp, all/udp, all/sctp, such as shop/web → pay/db 1/tcp
-          allowed    1 pair, 5432/tcp, such as shop/web → pay/db 5432/tcp
+            shop/web → pay/db: 2 different answers
+              denied     1 pair, 1-5431,5433-65535/tcp, all/udp, all/sctp, such as shop/web → pay/db 1/tcp
+              allowed    1 pair, 5432/tcp, such as shop/web → pay/db 5432/tcp
 
-        shop/web → pay/db 1/tcp: denied
-          egress [Default] allowed: no policy applies
-          ingress [NetworkPolicy] denied by default (pay/db)
+            shop/web → pay/db 1/tcp: denied
+              egress [Default] allowed: no policy applies
+              ingress [NetworkPolicy] denied by default (pay/db)
 
-        ingress of pay/db (Pod, app.kubernetes.io/name=db)
-          NetworkPolicy: denied by default, because no rule matches
-            no rule matches in one policy: pay/db
+            ingress of pay/db (Pod, app.kubernetes.io/name=db)
+              NetworkPolicy: denied by default, because no rule matches
+                no rule matches in one policy: pay/db
 
-        nearly allowed it (ingress)
-            NetworkPolicy pay/db ingress[0]
-                from pods tier=mid in namespace shop · ports sql/tcp
-                shop.yaml:23:7
-                but: subject and peer match, port differs: `sql` is 5432/tcp there, 1/tcp is asked
+            nearly allowed it (ingress)
+                NetworkPolicy pay/db ingress[0]
+                    from pods tier=mid in namespace shop · ports sql/tcp
+                    shop.yaml:23:7
+                    but: subject and peer match, port differs: `sql` is 5432/tcp there, 1/tcp is asked
 
-        shop/web → pay/db 5432/tcp: allowed
-          egress [Default] allowed: no policy applies
-          ingress [NetworkPolicy] allowed (pay/db ingress[0])
+            fix: name a port with --port to get one
 
-        ingress of pay/db (Pod, app.kubernetes.io/name=db)
-          NetworkPolicy: allowed
-            ▶ NetworkPolicy pay/db ingress[0]
-                from pods tier=mid in namespace shop · ports sql/tcp
-                shop.yaml:23:7
-    "#]],
+            shop/web → pay/db 5432/tcp: allowed
+              egress [Default] allowed: no policy applies
+              ingress [NetworkPolicy] allowed (pay/db ingress[0])
+
+            ingress of pay/db (Pod, app.kubernetes.io/name=db)
+              NetworkPolicy: allowed
+                ▶ NetworkPolicy pay/db ingress[0]
+                    from pods tier=mid in namespace shop · ports sql/tcp
+                    shop.yaml:23:7
+        "#]],
     );
 }
 
