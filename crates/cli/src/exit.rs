@@ -33,7 +33,11 @@ pub enum ExpectedError {
     Usage(String),
     #[error(transparent)]
     Import(#[from] ImportError),
-    #[error("there are no Kubernetes objects in {}", paths.join(", "))]
+    #[error(
+        "there are no Kubernetes objects in {}: check the path; of a folder the .yaml, .yml and .json files \
+         are read",
+        paths.join(", ")
+    )]
     NothingRead { paths: Vec<String> },
     /// The findings themselves are on standard error already.
     #[error("the input has {0}; correct it, or leave out what has errors with --keep-going")]
@@ -43,7 +47,7 @@ pub enum ExpectedError {
     TestHasErrors(Counts),
     #[error(transparent)]
     Peer(#[from] PeerError),
-    #[error("no finding has the code `{code}`{}", question_syntax::did_you_mean(near))]
+    #[error("no finding has the code `{code}`{}", other_code(near))]
     UnknownCode { code: String, near: Vec<String> },
     #[error("cannot open the queries in {path}")]
     OpenQueries { path: String, source: io::Error },
@@ -89,6 +93,14 @@ impl ExpectedError {
     /// code still says that not all was delivered.
     fn is_broken_pipe(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+fn other_code(near: &[String]) -> String {
+    if near.is_empty() {
+        ": codes are what `weir lint` shows in brackets, such as not-isolated".to_owned()
+    } else {
+        question_syntax::did_you_mean(near)
     }
 }
 

@@ -239,7 +239,8 @@ impl Wrong {
         let (code, message, help) = match self.why {
             WhyWrong::TooLarge(limit) => {
                 let message = format!("the file has more than {limit} bytes");
-                (codes::FILE_TOO_LARGE, message, "split it into several files")
+                let help = "split it into several files, or raise --max-file-size";
+                (codes::FILE_TOO_LARGE, message, help)
             }
             WhyWrong::Nul => {
                 let message = "the file has a NUL byte".to_owned();

@@ -24,10 +24,11 @@ fn nesting_of_a_hundred_thousand() {
     check(&"[".repeat(100_000), codes::NESTING_TOO_DEEP, (1, 101));
     check(&"{\"a\":".repeat(100_000), codes::NESTING_TOO_DEEP, (1, 501));
     check(&"- ".repeat(100_000), codes::NESTING_TOO_DEEP, (1, 201));
-    check(&"{a: ".repeat(100_000), codes::BROKEN_YAML, (1, 1021));
+    check(&"{a: ".repeat(100_000), codes::NESTING_TOO_DEEP, (1, 1021));
     check(&"? ".repeat(100_000), codes::BROKEN_YAML, (1, 3));
     let block: String = (0..2000).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
     check(&block, codes::NESTING_TOO_DEEP, (101, 101));
+    check(&format!("a: {}", "[".repeat(100_000)), codes::NESTING_TOO_DEEP, (1, 259));
 }
 
 #[test]

@@ -293,6 +293,37 @@ fn other_owners() {
     );
 }
 
+/// What runs under an operator's own kind is grouped by the topmost owner that is read.
+#[test]
+fn owners_of_other_kinds_above_a_replica_set() {
+    let replica_set = |hash: &str, replicas: u8| {
+        format!(
+            "apiVersion: apps/v1\nkind: ReplicaSet\nmetadata:\n  name: web-{hash}\n  ownerReferences: \
+             [{{apiVersion: argoproj.io/v1alpha1, kind: Rollout, name: web, controller: true}}]\n\
+             spec: {{replicas: {replicas}, template: {{metadata: {{labels: {{app: web}}}}}}}}\n---\n"
+        )
+    };
+    let pod = |name: &str, hash: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata:\n  name: web-{hash}-{name}\n  labels: \
+             {{app: web, rollouts-pod-template-hash: {hash}}}\n  ownerReferences: \
+             [{{apiVersion: apps/v1, kind: ReplicaSet, name: web-{hash}, controller: true}}]\n---\n"
+        )
+    };
+    let rollout = "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: web}\n\
+                   spec: {template: {metadata: {labels: {app: web}}}}\n---\n";
+    let (old, new) = (replica_set("old", 0), replica_set("new", 2));
+    let text = [rollout, &old, &new, &pod("a", "new"), &pod("b", "new")].concat();
+    check(
+        &text,
+        expect![[r#"
+        ns default kubernetes.io/metadata.name=default implied
+        default/web-new-a live of ReplicaSet default/web-new, app=web,rollouts-pod-template-hash=new, [] [] line 20
+        default/web-new-b live of ReplicaSet default/web-new, app=web,rollouts-pod-template-hash=new, [] [] line 27
+    "#]],
+    );
+}
+
 #[test]
 fn services() {
     let service = |name: &str, spec: &str| {
@@ -351,6 +382,12 @@ spec:
         - {name: web, port: 80}
         - {name: other, namespace: pay, port: 81}
         - {group: example.com, kind: Lambda, name: f}
+        - name: audited
+          port: 82
+          filters: [{type: RequestMirror, requestMirror: {backendRef: {name: audit, port: 83}}}]
+      filters:
+        - {type: RequestHeaderModifier, requestHeaderModifier: {remove: [x]}}
+        - {type: RequestMirror, requestMirror: {backendRef: {name: next, namespace: lab, port: 84}}}
 ---
 apiVersion: gateway.networking.k8s.io/v1alpha2
 kind: UDPRoute
@@ -361,11 +398,12 @@ spec: {rules: [{backendRefs: [{name: dns}]}]}
         text,
         expect![[r#"
         ns default kubernetes.io/metadata.name=default implied
+        ns lab kubernetes.io/metadata.name=lab implied
         ns pay kubernetes.io/metadata.name=pay implied
         ns shop kubernetes.io/metadata.name=shop implied
         UDPRoute default/dns by [] for [] to ["default/dns None"]
         Ingress shop/front by ["nginx"] for ["shop.example.com"] to ["shop/fallback Some(Name(\"http\"))", "shop/web Some(Number(80))"]
-        HTTPRoute shop/route by ["gw"] for ["a.example.com"] to ["shop/web Some(Number(80))", "pay/other Some(Number(81))"]
+        HTTPRoute shop/route by ["gw"] for ["a.example.com"] to ["shop/web Some(Number(80))", "pay/other Some(Number(81))", "shop/audited Some(Number(82))", "shop/audit Some(Number(83))", "lab/next Some(Number(84))"]
     "#]],
     );
 }

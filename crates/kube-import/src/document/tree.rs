@@ -328,7 +328,7 @@ impl<'t> TreeBuilder<'t> {
         }
     }
 
-    fn too_deep(&self, place: Place) -> Box<Fault> {
+    pub(super) fn too_deep(&self, place: Place) -> Box<Fault> {
         Fault::new(
             codes::NESTING_TOO_DEEP,
             place,

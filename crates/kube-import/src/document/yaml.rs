@@ -10,6 +10,9 @@ use saphyr_parser::{Event, Input, Marker, Parser, ScalarStyle, ScanError, Span, 
 use std::borrow::Cow;
 use std::cell::Cell;
 
+/// What the scanner says of brackets beyond what it can count.
+const RECURSION_LIMIT: &str = "recursion limit exceeded";
+
 /// `text` is one document; `first_line` is the line of the file that it starts on.
 pub(crate) fn parse(
     text: &str,
@@ -25,6 +28,7 @@ pub(crate) fn parse(
         builder: TreeBuilder::new(limits, keep),
         first_line,
         n_lines: n_breaks(text.trim_end()) + 1,
+        has_braces: text.contains("{{"),
         flows: Vec::new(),
     };
     let mut parser = Parser::new(input);
@@ -47,6 +51,8 @@ struct Reader<'t> {
     builder: TreeBuilder<'t>,
     first_line: u32,
     n_lines: usize,
+    /// As templates have.
+    has_braces: bool,
     /// For each open collection, whether it is written with brackets.
     flows: Vec<bool>,
 }
@@ -155,12 +161,18 @@ impl<'t> Reader<'t> {
         let line = marker.line().min(self.n_lines);
         let column = if line == marker.line() { marker.col() } else { 0 };
         let place = self.place(Span::empty(Marker::new(marker.index(), line, column)));
-        Fault::new(
-            codes::BROKEN_YAML,
-            place,
-            format!("this is not YAML: {}", error.info()),
-            "look for a wrong indentation, a tab, or a missing quote or bracket at or above it",
-        )
+        // Of brackets behind a key on their line the scanner sees the depth before the events do.
+        if error.info() == RECURSION_LIMIT {
+            return self.builder.too_deep(place);
+        }
+        let help = if self.has_braces {
+            "if this is a template, render it first, for example with `helm template`; else look for a \
+             wrong indentation, a tab, or a missing quote or bracket"
+        } else {
+            "look for a wrong indentation, a tab, or a missing quote or bracket at or above it"
+        };
+        let message = format!("this is not YAML: {}", error.info());
+        Fault::new(codes::BROKEN_YAML, place, message, help)
     }
 
     fn last_place(&self, event: &Option<Result<(Event<'_>, Span), ScanError>>) -> Place {

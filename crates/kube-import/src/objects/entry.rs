@@ -113,7 +113,22 @@ fn route(decoder: &mut Decoder, spec: &Fields<'_, '_>, entry: &mut Entry) -> Opt
         let rule = decoder.lenient(rule, "a route's rule")?;
         for backend in items(decoder, &rule, "backendRefs")? {
             entry.backends.extend(route_backend(decoder, backend, &entry.namespace)?);
+            let fields = decoder.lenient(backend, "a backend")?;
+            mirrors(decoder, &fields, entry)?;
         }
+        mirrors(decoder, &rule, entry)?;
+    }
+    Some(())
+}
+
+/// The controller sends a copy of each request to the backends of RequestMirror filters.
+fn mirrors(decoder: &mut Decoder, holder: &Fields<'_, '_>, entry: &mut Entry) -> Option<()> {
+    for filter in items(decoder, holder, "filters")? {
+        let filter = decoder.lenient(filter, "a route's filter")?;
+        let Some(mirror) = filter.field("requestMirror") else { continue };
+        let mirror = decoder.lenient(mirror, "`requestMirror`")?;
+        let backend = mirror.required(decoder, "backendRef")?;
+        entry.backends.extend(route_backend(decoder, backend, &entry.namespace)?);
     }
     Some(())
 }

@@ -263,7 +263,10 @@ fn unsupported(decoder: &mut Decoder, node: &Node<'_>, api_version: &str, known:
         .collect();
     let versions: Vec<&str> = versions.iter().map(String::as_str).collect();
     let message = format!("{} is not read in `{api_version}`", known.name);
-    let help = format!("convert it to {}", listed(&versions));
+    let help = format!(
+        "convert it to {}; `kubectl get -o yaml` prints the version that the cluster prefers",
+        listed(&versions)
+    );
     let finding = decoder.error(codes::UNSUPPORTED_VERSION, place, message, help);
     finding.why = Some("fields of another version may mean something else".into());
 }

@@ -212,38 +212,38 @@ fn versions_and_kinds_that_are_not_read() {
     check(
         "apiVersion: extensions/v1beta1\nkind: NetworkPolicy\n",
         expect![[r#"
-        1:13+18 error unsupported-version: NetworkPolicy is not read in `extensions/v1beta1`
-            why: fields of another version may mean something else
-            help: convert it to `networking.k8s.io/v1`
-        left out: NetworkPolicy default/(no name) Cluster
-    "#]],
+            1:13+18 error unsupported-version: NetworkPolicy is not read in `extensions/v1beta1`
+                why: fields of another version may mean something else
+                help: convert it to `networking.k8s.io/v1`; `kubectl get -o yaml` prints the version that the cluster prefers
+            left out: NetworkPolicy default/(no name) Cluster
+        "#]],
     );
     check(
         "apiVersion: networking/v1\nkind: NetworkPolicy\n",
         expect![[r#"
-        1:13+13 error unsupported-version: NetworkPolicy is not read in `networking/v1`
-            why: fields of another version may mean something else
-            help: convert it to `networking.k8s.io/v1`
-        left out: NetworkPolicy default/(no name) Cluster
-    "#]],
+            1:13+13 error unsupported-version: NetworkPolicy is not read in `networking/v1`
+                why: fields of another version may mean something else
+                help: convert it to `networking.k8s.io/v1`; `kubectl get -o yaml` prints the version that the cluster prefers
+            left out: NetworkPolicy default/(no name) Cluster
+        "#]],
     );
     check(
         "apiVersion: policy.networking.k8s.io/v1beta1\nkind: ClusterNetworkPolicy\n",
         expect![[r#"
-        1:13+32 error unsupported-version: ClusterNetworkPolicy is not read in `policy.networking.k8s.io/v1beta1`
-            why: fields of another version may mean something else
-            help: convert it to `policy.networking.k8s.io/v1alpha2`
-        left out: ClusterNetworkPolicy default/(no name) Cluster
-    "#]],
+            1:13+32 error unsupported-version: ClusterNetworkPolicy is not read in `policy.networking.k8s.io/v1beta1`
+                why: fields of another version may mean something else
+                help: convert it to `policy.networking.k8s.io/v1alpha2`; `kubectl get -o yaml` prints the version that the cluster prefers
+            left out: ClusterNetworkPolicy default/(no name) Cluster
+        "#]],
     );
     check(
         "apiVersion: apps/v1beta2\nkind: Deployment\nmetadata: {name: a}\n",
         expect![[r#"
-        1:13+12 error unsupported-version: Deployment is not read in `apps/v1beta2`
-            why: fields of another version may mean something else
-            help: convert it to `apps/v1`
-        left out: Deployment default/a Cluster
-    "#]],
+            1:13+12 error unsupported-version: Deployment is not read in `apps/v1beta2`
+                why: fields of another version may mean something else
+                help: convert it to `apps/v1`; `kubectl get -o yaml` prints the version that the cluster prefers
+            left out: Deployment default/a Cluster
+        "#]],
     );
     check(
         "apiVersion: networking.k8s.io/v1\nkind: NetworkPolcy\n",
