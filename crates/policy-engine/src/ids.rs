@@ -42,7 +42,7 @@ id!(
 );
 id!(
     /// Something that a rule's peer can select, interned.
-    pub(crate) TermId
+    pub TermId
 );
 id!(
     /// A policy's place in the program.

@@ -20,6 +20,7 @@ mod classes;
 mod decide;
 mod delta;
 mod diff;
+mod encoding;
 mod ends;
 mod evaluate;
 mod explain;
@@ -51,6 +52,7 @@ mod verdict;
 pub use change::{Change, PodName};
 pub use delta::{Delta, OutsideChange, PairChange};
 pub use diff::{ConnectionDiff, DiffEnd, DiffPeer, DiffRow, Effect, Ground, Presence, Shift};
+pub use encoding::{ListedRule, PodTerms, RuleList};
 pub use ends::{AmbiguousAddress, End};
 pub use explain::{
     Answer, AskedPort, Assumed, EndSet, Explanation, Fork, PolicyStep, Question, Reading, SideWalk,
@@ -60,7 +62,7 @@ pub use exposure::{
     Entrance, EntranceKind, Exposure, PossibleNamespace, PossiblePeer, SideExposure,
 };
 pub use fix::{Fix, NoFix, Opening, PolicyChange, SharedLabels, Wanted};
-pub use ids::{ClassId, PodId, PolicyIx, ProfileId};
+pub use ids::{ClassId, PodId, PolicyIx, ProfileId, TermId};
 pub use map::{ConnectionMap, Granularity, MapPeer, MapRow};
 pub use near_miss::{
     Difference, LabelDifference, LabelOwner, NearMiss, PortDifference, RulePart, ServicePortHint,
@@ -70,5 +72,6 @@ pub use reach::PodGroup;
 pub use rows::Rows;
 pub use semantics::{Assumptions, Reason, Reasons, Semantics};
 pub use services::{Endpoint, ServiceDecision, ServiceProblem};
+pub use terms::Term;
 pub use traffic::{PairTraffic, TrafficCache};
 pub use verdict::{Cause, DecidingTier, Decision, RuleId, Side, Verdict};

@@ -5,9 +5,11 @@ use crate::objects::Objects;
 use net_types::AddressSet;
 use policy_model::{LabelSelector, NamespaceScope, Network};
 use roaring::RoaringBitmap;
+use std::sync::Arc;
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Term {
+/// Something that a rule's peer can select.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Term {
     /// Pods by namespace and labels.
     Pods { namespaces: NamespaceScope, pods: LabelSelector },
     /// Addresses.
@@ -55,6 +57,10 @@ impl Terms {
 
     pub(crate) fn term(&self, id: TermId) -> Option<&Term> {
         self.interner.values().get(id.index()).map(AsRef::as_ref)
+    }
+
+    pub(crate) fn shared(&self, id: TermId) -> Option<&Arc<Term>> {
+        self.interner.values().get(id.index())
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (TermId, &Term)> {
