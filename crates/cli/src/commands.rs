@@ -4,6 +4,7 @@ mod check;
 mod completions;
 mod diff;
 mod explain;
+mod lab;
 mod lint;
 mod man;
 mod map;
@@ -58,6 +59,7 @@ pub(crate) enum Command {
     Diff(diff::DiffArgs),
     Lint(lint::LintArgs),
     Test(test::TestArgs),
+    Lab(lab::LabArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
     Version(version::VersionArgs),
@@ -71,6 +73,7 @@ pub(crate) fn run(command: &Command, console: &mut Console) -> Result<Outcome, E
         Command::Diff(args) => diff::run(args, console),
         Command::Lint(args) => lint::run(args, console),
         Command::Test(args) => test::run(args, console),
+        Command::Lab(args) => lab::run(args, console),
         Command::Completions(args) => completions::run(args, console),
         Command::Man(args) => man::run(args, console),
         Command::Version(args) => version::run(args, console),

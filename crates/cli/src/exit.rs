@@ -2,6 +2,7 @@
 
 use crate::terminal::Console;
 use kube_import::ImportError;
+use lab::LabError;
 use question_syntax::PeerError;
 use report_formats::findings::Counts;
 use report_formats::{Role, visible};
@@ -24,6 +25,8 @@ pub enum Outcome {
     No,
     /// Answered, but part of the input had errors (`check --batch`, `lint`).
     BadInput,
+    /// What a command that was run said (`lab exec`).
+    OfCommand(u8),
 }
 
 /// Everything that can keep a command from answering.
@@ -55,6 +58,10 @@ pub enum ExpectedError {
     ReadQueries { path: String, source: io::Error },
     #[error("could not write {path}")]
     WriteFile { path: String, source: io::Error },
+    #[error("could not find this program's own file")]
+    OwnProgram(#[source] io::Error),
+    #[error(transparent)]
+    Lab(#[from] LabError),
     #[error("could not write the output")]
     Output(#[from] io::Error),
 }
@@ -65,6 +72,7 @@ impl Outcome {
             Self::Yes => YES,
             Self::No => NO,
             Self::BadInput => INPUT,
+            Self::OfCommand(code) => code,
         }
     }
 }
@@ -85,7 +93,10 @@ impl ExpectedError {
             )
             | Self::ReadQueries { .. }
             | Self::WriteFile { .. }
+            | Self::OwnProgram(_)
             | Self::Output(_) => FAILED,
+            Self::Lab(LabError::Name(_) | LabError::Refused(_)) => INPUT,
+            Self::Lab(_) => FAILED,
         }
     }
 

@@ -5,14 +5,14 @@ use crate::objects::{Lowered, Object, OwnedPod, Template, Workload, cap};
 use crate::owners::{Owners, owner_above};
 use finding_model::{Finding, Severity, SourceFiles, SourceSpan};
 use policy_model::{LeftOut, Namespace, Pod, Policy, Snapshot, WorkloadRef};
-use std::collections::HashMap;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 #[derive(Debug)]
 pub(crate) struct Assembled {
     pub snapshot: Snapshot,
     pub findings: Vec<Finding>,
     pub n_terminated: usize,
+    pub replicas: BTreeMap<WorkloadRef, u32>,
 }
 
 /// `lowered` is all there is, in the order of the input.
@@ -45,11 +45,15 @@ pub(crate) fn assemble(lowered: &mut Lowered, files: &SourceFiles) -> Assembled 
             }
         }
     }
+    let replicas = workloads
+        .iter()
+        .filter_map(|workload| Some((workload.id.clone(), workload.replicas?)))
+        .collect();
     snapshot.pods = all_pods(pods, workloads);
     sort(&mut snapshot);
     add_implied_namespaces(&mut snapshot);
     findings.sort_by(|a, b| (a.span, a.code, &a.message).cmp(&(b.span, b.code, &b.message)));
-    Assembled { snapshot, findings, n_terminated }
+    Assembled { snapshot, findings, n_terminated, replicas }
 }
 
 /// Keeps the first of several objects of one name, and reports the others.

@@ -9,7 +9,7 @@ use crate::document::{self, Keep, Limits, Segment};
 use crate::objects::Lowered;
 use crate::reader::{self, ImportError, Input, Source, SourceText};
 use finding_model::{FileId, Finding, Severity, SourceFiles};
-use policy_model::{LeftOut, LeftOutScope, Snapshot};
+use policy_model::{LeftOut, LeftOutScope, Snapshot, WorkloadRef};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -44,6 +44,8 @@ pub struct Imported {
     pub n_objects: usize,
     /// Pods that have come to their end and are left away.
     pub n_terminated: usize,
+    /// How many pods a workload asks for, where its manifest says. No verdict depends on it.
+    pub replicas: BTreeMap<WorkloadRef, u32>,
 }
 
 impl Imported {
@@ -75,7 +77,7 @@ pub fn import(inputs: &[Input], options: &Options) -> Result<Imported, ImportErr
 }
 
 fn assembled(mut lowered: Lowered, files: SourceFiles) -> Imported {
-    let Assembled { snapshot, findings, n_terminated } = assemble(&mut lowered, &files);
+    let Assembled { snapshot, findings, n_terminated, replicas } = assemble(&mut lowered, &files);
     Imported {
         snapshot,
         findings,
@@ -83,6 +85,7 @@ fn assembled(mut lowered: Lowered, files: SourceFiles) -> Imported {
         other_kinds: lowered.other_kinds,
         n_objects: lowered.n_objects,
         n_terminated,
+        replicas,
     }
 }
 
@@ -100,6 +103,7 @@ pub fn import_texts<'t>(texts: impl IntoIterator<Item = (&'t str, &'t str)>) -> 
         other_kinds: BTreeMap::new(),
         n_objects: 0,
         n_terminated: 0,
+        replicas: BTreeMap::new(),
     })
 }
 

@@ -12,6 +12,8 @@ pub(crate) struct Workload {
     pub id: WorkloadRef,
     pub controller: Option<OwnerRef>,
     pub template: Template,
+    /// `spec.replicas`, where it is written.
+    pub replicas: Option<u32>,
     pub span: Option<SourceSpan>,
 }
 
@@ -33,15 +35,18 @@ pub(super) fn lower(
     let id = WorkloadRef { namespace: in_namespace(namespace), name, kind };
     let spec = object.required(decoder, "spec")?;
     let spec = decoder.lenient(spec, "the workload's spec")?;
+    let replicas = match kind {
+        WorkloadKind::Deployment
+        | WorkloadKind::StatefulSet
+        | WorkloadKind::ReplicaSet
+        | WorkloadKind::ReplicationController => replicas(decoder, &spec)?,
+        WorkloadKind::DaemonSet | WorkloadKind::Job | WorkloadKind::CronJob | WorkloadKind::Pod => {
+            None
+        }
+    };
     let is_spent = match kind {
         WorkloadKind::Job => is_finished(decoder, object)?,
-        WorkloadKind::ReplicaSet => {
-            controller.is_some()
-                && match spec.field("replicas") {
-                    Some(node) => decoder.integer(node)? == 0,
-                    None => false,
-                }
-        }
+        WorkloadKind::ReplicaSet => controller.is_some() && replicas == Some(0),
         WorkloadKind::Deployment
         | WorkloadKind::StatefulSet
         | WorkloadKind::DaemonSet
@@ -56,7 +61,16 @@ pub(super) fn lower(
         Template::Pod(Box::new(template(decoder, &holder, &id, object)?))
     };
     let span = Some(decoder.span(object.place));
-    Some(Object::Workload(Box::new(Workload { id, controller, template, span })))
+    Some(Object::Workload(Box::new(Workload { id, controller, template, replicas, span })))
+}
+
+/// The outer `None` is an error. A number that no cluster takes is as good as none: no verdict depends on
+/// it.
+fn replicas(decoder: &mut Decoder, spec: &Fields<'_, '_>) -> Option<Option<u32>> {
+    match spec.field("replicas") {
+        Some(node) => Some(u32::try_from(decoder.integer(node)?).ok()),
+        None => Some(None),
+    }
 }
 
 fn job_spec<'n, 't>(decoder: &mut Decoder, spec: &Fields<'n, 't>) -> Option<Fields<'n, 't>> {

@@ -1,0 +1,77 @@
+//! `weir lab`: a cluster of network namespaces on this machine, to try policies on real packets.
+
+mod down;
+mod enter;
+mod process;
+mod status;
+mod up;
+
+use crate::{Console, ExpectedError, Outcome};
+use lab::{Client, Folder, LabError, default_parent};
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  weir lab up manifests/
+  weir lab exec shop/web -- curl http://api
+  weir lab shell shop/web
+  weir lab down
+
+Exit codes: 0 done, 1 no or different, 2 the arguments or the manifests have errors, 3 the work could not
+be done; `exec` and `shell` exit as their command does.";
+
+/// A small cluster on this machine: real packets, no Kubernetes
+///
+/// Makes a network namespace for each pod and node of the manifests, with addresses, Services and DNS.
+/// Nothing leaves the machine, and `weir lab down` leaves nothing behind. Runs as root.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct LabArgs {
+    #[command(subcommand)]
+    command: LabCommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum LabCommand {
+    Up(up::UpArgs),
+    Down(down::DownArgs),
+    Status(status::StatusArgs),
+    Exec(enter::ExecArgs),
+    Shell(enter::ShellArgs),
+    /// What `up` starts
+    #[command(hide = true)]
+    Process(process::ProcessArgs),
+}
+
+/// Which lab, for every command about labs.
+#[derive(Clone, Debug, clap::Args)]
+struct WhichArgs {
+    /// The lab's name
+    #[arg(long, value_name = "NAME", default_value = "default", help_heading = "Lab")]
+    name: String,
+
+    /// Where labs keep their lock and socket
+    #[arg(long, value_name = "DIR", default_value_os_t = default_parent(), help_heading = "Lab")]
+    dir: PathBuf,
+}
+
+impl WhichArgs {
+    fn folder(&self) -> Result<Folder, LabError> {
+        Folder::new(&self.dir, &self.name)
+    }
+
+    fn client(&self) -> Result<Client, LabError> {
+        Client::new(self.folder()?)
+    }
+}
+
+pub(crate) fn run(args: &LabArgs, console: &mut Console) -> Result<Outcome, ExpectedError> {
+    match &args.command {
+        LabCommand::Up(args) => up::run(args, console),
+        LabCommand::Down(args) => down::run(args, console),
+        LabCommand::Status(args) => status::run(args, console),
+        LabCommand::Exec(args) => enter::exec(args),
+        LabCommand::Shell(args) => enter::shell(args, console),
+        LabCommand::Process(args) => process::run(args),
+    }
+}

@@ -1,0 +1,90 @@
+//! `weir lab up`: manifests in, a running lab out.
+
+use super::WhichArgs;
+use crate::arguments::InputArgs;
+use crate::load::load;
+use crate::progress::Progress;
+use crate::{Console, ExpectedError, Outcome};
+use kube_import::Imported;
+use lab::{Setup, Status};
+use report_formats::{counted, visible};
+use std::io::Write as _;
+use std::net::IpAddr;
+use std::process::Command;
+use std::time::Instant;
+
+const EXAMPLES: &str = "\
+Examples:
+  weir lab up manifests/
+  weir lab up manifests/ --nodes 3 --external 203.0.113.9
+  helm template shop ./chart | weir lab up - --name shop
+
+Exit codes: 0 the lab is up, 2 the arguments or the manifests have errors, 3 it could not be made.";
+
+/// Make a lab of manifests
+///
+/// Pods get the addresses of the manifests, or free ones; every declared port answers each line with the
+/// pod's name. What is not as the manifests say is listed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct UpArgs {
+    #[command(flatten)]
+    input: InputArgs,
+
+    /// How many nodes; without it as many as the manifests name, at least one
+    #[arg(long, value_name = "N", help_heading = "Lab", value_parser = clap::value_parser!(u16).range(1..=250))]
+    nodes: Option<u16>,
+
+    /// The most pods of a workload; a DaemonSet has one for each node
+    #[arg(long, value_name = "N", default_value_t = 2, help_heading = "Lab")]
+    replicas: u16,
+
+    /// A peer outside the cluster; it listens on the ports that policies name for it
+    #[arg(long, value_name = "ADDRESS", help_heading = "Lab", value_delimiter = ',')]
+    external: Vec<IpAddr>,
+
+    #[command(flatten)]
+    which: WhichArgs,
+}
+
+pub(super) fn run(args: &UpArgs, console: &mut Console) -> Result<Outcome, ExpectedError> {
+    let start = Instant::now();
+    let folder = args.which.folder()?;
+    let imported = load(&args.input, console)?;
+    let progress = Progress::start(console, "making the lab");
+    let program = std::env::current_exe().map_err(ExpectedError::OwnProgram)?;
+    let mut command = Command::new(program);
+    command.args(["lab", "process", "--name", &args.which.name, "--dir"]).arg(&args.which.dir);
+    let status = lab::start(&folder, &mut command, &setup(args, &imported))?;
+    drop(progress);
+    write_up(&status, start, console)?;
+    Ok(Outcome::Yes)
+}
+
+fn setup(args: &UpArgs, imported: &Imported) -> Setup {
+    let text = |(file, text): (_, &str)| (imported.files.name(file).to_owned(), text.to_owned());
+    Setup {
+        name: args.which.name.clone(),
+        files: imported.files.texts().map(text).collect(),
+        keep_going: args.input.reading.keep_going,
+        nodes: args.nodes.map(usize::from),
+        replicas: usize::from(args.replicas),
+        external: args.external.clone(),
+    }
+}
+
+fn write_up(status: &Status, start: Instant, console: &mut Console) -> Result<(), ExpectedError> {
+    for note in &status.notes {
+        writeln!(console.err, "note: {}", visible(note))?;
+    }
+    writeln!(
+        console.out,
+        "lab {} is up: {} on {}, {}, {} ms",
+        status.name,
+        counted(status.pods, "pod"),
+        counted(status.nodes, "node"),
+        counted(status.services, "Service"),
+        start.elapsed().as_millis()
+    )?;
+    Ok(())
+}

@@ -1,0 +1,143 @@
+//! How a command asks a lab.
+
+use crate::error::LabError;
+use crate::folder::Folder;
+use crate::wire::{Answer, Envelope, Request, Status, VERSION, read_line, write_line};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
+use std::io::{self, BufReader, IoSliceMut, Read as _};
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a lab may take to end by itself.
+const PATIENCE: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_millis(5);
+
+/// A lab that answers.
+#[derive(Debug)]
+pub struct Client {
+    folder: Folder,
+}
+
+/// A way into a host of the lab.
+#[derive(Debug)]
+pub struct Entry {
+    /// `shop/web-0`, a node's name or an address.
+    pub host: String,
+    pub namespace: OwnedFd,
+    pub resolv_conf: Option<String>,
+    pub hosts: String,
+    connection: UnixStream,
+}
+
+impl Entry {
+    /// Returns when the lab has ended.
+    pub fn wait_for_end(&self) {
+        let mut rest = Vec::new();
+        // However the reading ends, the lab is not there any more.
+        drop((&self.connection).read_to_end(&mut rest));
+    }
+}
+
+impl Client {
+    pub fn new(folder: Folder) -> Result<Self, LabError> {
+        if folder.remove_if_dead()? {
+            return Err(LabError::NoLab { name: folder.name().to_owned() });
+        }
+        Ok(Self { folder })
+    }
+
+    pub fn status(&self) -> Result<Status, LabError> {
+        match self.ask(Request::Status)? {
+            Answer::Status(status) => Ok(status),
+            other @ (Answer::Entered { .. } | Answer::Stopping | Answer::Refused(_)) => {
+                Err(self.unexpected(other))
+            }
+        }
+    }
+
+    pub fn enter(&self, peer: &str) -> Result<Entry, LabError> {
+        let stream = self.send(Request::Enter { peer: peer.to_owned() })?;
+        let (answer, namespace) = receive_with(&stream).map_err(|e| self.failed(e))?;
+        match (answer, namespace) {
+            (Answer::Entered { host, resolv_conf, hosts }, Some(namespace)) => {
+                Ok(Entry { host, namespace, resolv_conf, hosts, connection: stream })
+            }
+            (other, _) => Err(self.unexpected(other)),
+        }
+    }
+
+    /// Ends the lab and waits until nothing of it is left.
+    pub fn stop(&self) -> Result<(), LabError> {
+        match self.ask(Request::Stop)? {
+            Answer::Stopping => {}
+            other @ (Answer::Entered { .. } | Answer::Status(_) | Answer::Refused(_)) => {
+                return Err(self.unexpected(other));
+            }
+        }
+        let end = Instant::now() + PATIENCE;
+        while !self.folder.remove_if_dead()? {
+            if Instant::now() > end {
+                return Err(LabError::Stuck { name: self.folder.name().to_owned() });
+            }
+            thread::sleep(POLL);
+        }
+        Ok(())
+    }
+
+    fn ask(&self, request: Request) -> Result<Answer, LabError> {
+        let stream = self.send(request)?;
+        let answer = read_line(&mut BufReader::new(stream)).map_err(|e| self.failed(e))?;
+        answer.ok_or_else(|| self.failed(io::ErrorKind::UnexpectedEof.into()))
+    }
+
+    fn send(&self, request: Request) -> Result<UnixStream, LabError> {
+        let mut stream = UnixStream::connect(self.folder.socket()).map_err(|e| self.failed(e))?;
+        let envelope = Envelope { version: VERSION.to_owned(), request };
+        write_line(&mut stream, &envelope).map_err(|e| self.failed(e))?;
+        Ok(stream)
+    }
+
+    fn failed(&self, source: io::Error) -> LabError {
+        LabError::Talk { name: self.folder.name().to_owned(), source }
+    }
+
+    fn unexpected(&self, answer: Answer) -> LabError {
+        match answer {
+            Answer::Refused(text) => LabError::Refused(text),
+            answer @ (Answer::Status(_) | Answer::Entered { .. } | Answer::Stopping) => {
+                let name = self.folder.name().to_owned();
+                LabError::Answer { name, answer: format!("{answer:?}") }
+            }
+        }
+    }
+}
+
+/// One line, and the descriptor that came with its first byte.
+fn receive_with(stream: &UnixStream) -> io::Result<(Answer, Option<OwnedFd>)> {
+    let mut line = Vec::new();
+    let mut file = None;
+    while !line.ends_with(b"\n") {
+        let mut bytes = [0; 4096];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+        let received = rustix::net::recvmsg(
+            stream,
+            &mut [IoSliceMut::new(&mut bytes)],
+            &mut ancillary,
+            RecvFlags::CMSG_CLOEXEC,
+        )?;
+        for message in ancillary.drain() {
+            if let RecvAncillaryMessage::ScmRights(mut files) = message {
+                file = file.or(files.next());
+            }
+        }
+        match bytes.get(..received.bytes) {
+            Some(part) if !part.is_empty() => line.extend_from_slice(part),
+            Some(_) | None => return Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+    Ok((serde_json::from_slice(&line)?, file))
+}

@@ -1,0 +1,38 @@
+//! What keeps a lab from being made, found or asked.
+
+use net_fabric::FabricError;
+use std::io;
+use std::path::PathBuf;
+
+#[derive(Debug, thiserror::Error)]
+pub enum LabError {
+    #[error("a lab needs {} (run it as root)", missing.join(", "))]
+    Privileges { missing: Vec<&'static str> },
+    #[error("the lab `{name}` is up already: `weir lab down` ends it")]
+    Exists { name: String },
+    #[error("there is no lab `{name}`: `weir lab up` makes one")]
+    NoLab { name: String },
+    #[error("`{0}` is no name for a lab: letters, digits and dashes make one")]
+    Name(String),
+    #[error("could not use {path}")]
+    Folder { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Fabric(#[from] FabricError),
+    #[error("could not listen on {port} of {host}")]
+    Listen { host: String, port: String, source: io::Error },
+    #[error("the lab could not be made: {0}")]
+    Setup(String),
+    #[error("the lab's process ended before the lab was up{0}")]
+    Ended(String),
+    #[error("could not talk to the lab `{name}`")]
+    Talk { name: String, source: io::Error },
+    #[error("the lab `{name}` answered what this version does not understand: {answer}")]
+    Answer { name: String, answer: String },
+    /// The lab's own words.
+    #[error("{0}")]
+    Refused(String),
+    #[error("could not {what}")]
+    Process { what: &'static str, source: io::Error },
+    #[error("the lab `{name}` does not end")]
+    Stuck { name: String },
+}

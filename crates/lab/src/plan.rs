@@ -1,0 +1,101 @@
+//! What a lab is made of, worked out from manifests without touching anything.
+//!
+//! The plan's snapshot is the input with everything filled in that the lab decides: each replica is a
+//! live pod with its node and its addresses. The engine is asked about that snapshot, and the network is
+//! made from it, so both speak of the same packets.
+
+mod addresses;
+mod dns;
+mod listeners;
+mod nodes;
+mod pods;
+mod services;
+
+use addresses::Addresses;
+use net_types::Protocol;
+use policy_model::{Snapshot, WorkloadRef};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+pub use dns::DnsPlan;
+pub use services::{Endpoint, ServicePlan, ServicePortPlan};
+
+/// What the user asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanOptions {
+    /// As many as the input has, at least one, where it is left out.
+    pub nodes: Option<usize>,
+    /// The most pods of a workload; a DaemonSet has one for each node all the same.
+    pub replicas: usize,
+    /// Peers outside of the cluster.
+    pub external: Vec<IpAddr>,
+}
+
+impl Default for PlanOptions {
+    fn default() -> Self {
+        Self { nodes: None, replicas: 2, external: Vec::new() }
+    }
+}
+
+/// A port that something listens on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Listener {
+    pub protocol: Protocol,
+    pub port: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodePlan {
+    pub name: String,
+    pub addresses: Vec<IpAddr>,
+}
+
+/// The pod is the one at the same place in the snapshot, which knows its name and addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodPlan {
+    /// A place in [`Plan::nodes`].
+    pub node: usize,
+    pub listeners: Vec<Listener>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExternalPlan {
+    pub address: IpAddr,
+    pub listeners: Vec<Listener>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub snapshot: Snapshot,
+    pub nodes: Vec<NodePlan>,
+    /// In the order of the snapshot's pods.
+    pub pods: Vec<PodPlan>,
+    /// In the order of the snapshot's Services.
+    pub services: Vec<ServicePlan>,
+    pub external: Vec<ExternalPlan>,
+    pub dns: DnsPlan,
+    /// What is not as the manifests say, for people.
+    pub notes: Vec<String>,
+}
+
+impl Plan {
+    /// `replicas` is what workloads ask for.
+    pub fn new(
+        mut snapshot: Snapshot,
+        replicas: &BTreeMap<WorkloadRef, u32>,
+        options: &PlanOptions,
+    ) -> Self {
+        let mut notes = Vec::new();
+        dns::add_where_missing(&mut snapshot, &mut notes);
+        let mut addresses = Addresses::new(&snapshot, &options.external);
+        let nodes = nodes::plan(&mut snapshot, options.nodes, &mut addresses, &mut notes);
+        let placed = pods::plan(&mut snapshot, replicas, options.replicas, &nodes, &mut notes);
+        addresses.fill_pods(&mut snapshot, &placed, &nodes);
+        addresses.fill_services(&mut snapshot);
+        let services = services::plan(&snapshot, &mut notes);
+        let dns = DnsPlan::new(&snapshot, &services, &mut notes);
+        let pods = listeners::of_pods(&snapshot, &placed, &services, &mut notes);
+        let external = listeners::of_external(&snapshot, &options.external);
+        Self { snapshot, nodes, pods, services, external, dns, notes }
+    }
+}

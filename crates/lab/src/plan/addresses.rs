@@ -1,0 +1,94 @@
+//! Addresses for what has none in the input. What the input says stays, families included: a pod with an
+//! IPv4 address alone has no other in the lab.
+
+use super::NodePlan;
+use policy_model::{Service, ServiceKind, Snapshot};
+use std::collections::HashSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Whose network is that of most clusters made with kind or kubeadm.
+const NODES_V4: u32 = u32::from_be_bytes([172, 18, 0, 0]);
+const NODES_V6: u128 = 0xfd00_0172_0018 << 80;
+const PODS_V4: u32 = u32::from_be_bytes([10, 244, 0, 0]);
+const PODS_V6: u128 = 0xfd00_0010_0244 << 80;
+const SERVICES_V4: u32 = u32::from_be_bytes([10, 96, 0, 0]);
+const SERVICES_V6: u128 = 0xfd00_0010_0096 << 80;
+/// Below are the API server and DNS.
+const FIRST_SERVICE: u32 = 11;
+
+#[derive(Debug)]
+pub(super) struct Addresses {
+    used: HashSet<IpAddr>,
+}
+
+impl Addresses {
+    pub(super) fn new(snapshot: &Snapshot, external: &[IpAddr]) -> Self {
+        let pods = snapshot.pods.iter().flat_map(|pod| &pod.addresses);
+        let nodes = snapshot.nodes.values().flat_map(|node| &node.addresses);
+        let services = snapshot.services.iter().flat_map(cluster_addresses);
+        Self { used: pods.chain(nodes).chain(services).chain(external).copied().collect() }
+    }
+
+    pub(super) fn of_node(&mut self, place: usize) -> Vec<IpAddr> {
+        let place = u32::try_from(place).unwrap_or(u32::MAX);
+        vec![self.free_v4(NODES_V4, place + 2), self.free_v6(NODES_V6, place + 2)]
+    }
+
+    /// A host-network pod has its node's addresses, whatever the input says of its own.
+    pub(super) fn fill_pods(
+        &mut self,
+        snapshot: &mut Snapshot,
+        placed: &[usize],
+        nodes: &[NodePlan],
+    ) {
+        for (pod, place) in snapshot.pods.iter_mut().zip(placed) {
+            if pod.host_network {
+                pod.addresses =
+                    nodes.get(*place).map(|node| node.addresses.clone()).unwrap_or_default();
+            } else if pod.addresses.is_empty() {
+                let node = u32::try_from(*place).unwrap_or(u32::MAX);
+                pod.addresses = vec![
+                    self.free_v4(PODS_V4, node * 256 + 2),
+                    self.free_v6(PODS_V6 | u128::from(node) << 64, 2),
+                ];
+            }
+        }
+    }
+
+    pub(super) fn fill_services(&mut self, snapshot: &mut Snapshot) {
+        for service in &mut snapshot.services {
+            let ServiceKind::ClusterIp { addresses } = &mut service.kind else { continue };
+            if addresses.is_empty() {
+                *addresses = vec![
+                    self.free_v4(SERVICES_V4, FIRST_SERVICE),
+                    self.free_v6(SERVICES_V6, FIRST_SERVICE),
+                ];
+            }
+        }
+    }
+
+    /// The first one from `start` that nothing has; a full network goes on behind its end.
+    fn free_v4(&mut self, network: u32, start: u32) -> IpAddr {
+        let is_host = |bits: &u32| !matches!(bits & 0xff, 0 | 0xff);
+        let hosts = (start..).map(|host| network.wrapping_add(host)).filter(is_host);
+        self.take(hosts.map(|bits| Ipv4Addr::from_bits(bits).into()))
+    }
+
+    fn free_v6(&mut self, network: u128, start: u32) -> IpAddr {
+        let hosts = (start..).map(|host| network | u128::from(host));
+        self.take(hosts.map(|bits| Ipv6Addr::from_bits(bits).into()))
+    }
+
+    fn take(&mut self, mut candidates: impl Iterator<Item = IpAddr>) -> IpAddr {
+        let free = candidates.find(|address| self.used.insert(*address));
+        // Not reached: more than memory holds would have to be used.
+        free.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+    }
+}
+
+fn cluster_addresses(service: &Service) -> &[IpAddr] {
+    match &service.kind {
+        ServiceKind::ClusterIp { addresses } => addresses,
+        ServiceKind::Headless | ServiceKind::ExternalName(_) => &[],
+    }
+}

@@ -1,0 +1,47 @@
+//! The nodes: those of the input, then as many more as were asked for.
+
+use super::NodePlan;
+use super::addresses::Addresses;
+use policy_model::{Node, Snapshot};
+use std::collections::BTreeSet;
+
+/// Leaves the snapshot with the lab's nodes and no others.
+pub(super) fn plan(
+    snapshot: &mut Snapshot,
+    wanted: Option<usize>,
+    addresses: &mut Addresses,
+    notes: &mut Vec<String>,
+) -> Vec<NodePlan> {
+    let named = snapshot.pods.iter().filter_map(|pod| pod.node.clone());
+    let known: BTreeSet<String> = snapshot.nodes.keys().cloned().chain(named).collect();
+    let n_known = known.len();
+    let wanted = wanted.unwrap_or(n_known).max(1);
+    let mut names: Vec<String> = known.into_iter().take(wanted).collect();
+    let mut number = 0;
+    while names.len() < wanted {
+        number += 1;
+        let name = format!("node-{number}");
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    if n_known > wanted {
+        notes.push(format!("{wanted} of {n_known} nodes: the pods of the others move"));
+    }
+    snapshot.nodes.retain(|name, _| names.contains(name));
+    let mut plans = Vec::with_capacity(names.len());
+    for name in names {
+        let node = snapshot.nodes.entry(name.clone()).or_insert_with(|| implied(&name));
+        if node.addresses.is_empty() {
+            node.addresses = addresses.of_node(plans.len());
+        }
+        plans.push(NodePlan { name, addresses: node.addresses.clone() });
+    }
+    plans
+}
+
+/// With the label that a kubelet gives.
+fn implied(name: &str) -> Node {
+    let labels = [("kubernetes.io/hostname", name)].into_iter().collect();
+    Node { name: name.to_owned(), labels, addresses: Vec::new(), span: None }
+}

@@ -1,0 +1,198 @@
+//! The lab process: makes everything, holds it, and ends with it.
+//!
+//! It is the first process of its process namespace, with mounts and a network of its own, and was
+//! started by `up` with pipes as standard input and output. Until `up` has confirmed, it ends when `up`
+//! does: a half-made lab that nobody knows of does not stay.
+
+use crate::control::{self, Lab};
+use crate::error::LabError;
+use crate::folder::{Folder, Lock};
+use crate::names::Names;
+use crate::network::{Network, service_rules};
+use crate::plan::Plan;
+use crate::servers::{self, Served};
+use crate::wire::{Progress, Setup, Status, VERSION, read_line, write_line};
+use kube_import::{Input, Options};
+use net_fabric::rules;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, setsid};
+use std::fs::File;
+use std::io::{self, BufReader};
+use std::os::unix::net::UnixListener;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
+
+/// What the threads tell the main one before the lab is up.
+enum Event {
+    Made(Box<Result<Made, LabError>>),
+    /// `up` knows that the lab is up.
+    Confirmed,
+    /// `up` is gone.
+    Abandoned,
+}
+
+struct Made {
+    lab: Lab,
+    served: Vec<Served>,
+    socket: UnixListener,
+    lock: Lock,
+}
+
+/// The whole life of a lab process.
+pub fn run(folder: &Folder) -> Result<(), LabError> {
+    match make(folder)? {
+        Some(made) => {
+            detach()?;
+            serve(made)
+        }
+        None => Ok(()),
+    }
+}
+
+/// `None` if `up` went away before the lab was up.
+fn make(folder: &Folder) -> Result<Option<Made>, LabError> {
+    // A signal to the terminal of `up` is for `up`.
+    setsid()
+        .map_err(|error| LabError::Process { what: "start a session", source: error.into() })?;
+    let (sender, events) = channel();
+    let thread = {
+        let (sender, folder) = (sender, folder.clone());
+        move || listen_to_up(&folder, &sender)
+    };
+    thread::spawn(thread);
+    let mut made = None;
+    for event in events {
+        match event {
+            Event::Abandoned => return Ok(None),
+            Event::Confirmed => return Ok(made),
+            Event::Made(result) => match *result {
+                Ok(result) => {
+                    say(&Progress::Ready(result.lab.status()))?;
+                    made = Some(result);
+                }
+                Err(error) => {
+                    say(&Progress::Failed(chain(&error)))?;
+                    return Ok(None);
+                }
+            },
+        }
+    }
+    Ok(None)
+}
+
+fn say(progress: &Progress) -> Result<(), LabError> {
+    write_line(&mut io::stdout().lock(), progress)
+        .map_err(|source| LabError::Process { what: "tell that the lab is up", source })
+}
+
+/// Reads the setup, has another thread make the lab, and waits for the confirmation.
+fn listen_to_up(folder: &Folder, sender: &Sender<Event>) {
+    let mut input = BufReader::new(io::stdin());
+    let event = match read_line::<Setup>(&mut input) {
+        Err(error) => Event::Made(Box::new(Err(LabError::Setup(error.to_string())))),
+        Ok(None) => Event::Abandoned,
+        Ok(Some(setup)) => {
+            let (sender, folder) = (sender.clone(), folder.clone());
+            thread::spawn(move || {
+                let made = set_up(&setup, &folder);
+                // Nobody listens when `up` is gone.
+                drop(sender.send(Event::Made(Box::new(made))));
+            });
+            match read_line::<String>(&mut input) {
+                Ok(Some(_)) => Event::Confirmed,
+                Ok(None) | Err(_) => Event::Abandoned,
+            }
+        }
+    };
+    drop(sender.send(event));
+}
+
+fn set_up(setup: &Setup, folder: &Folder) -> Result<Made, LabError> {
+    let lock = folder.lock()?;
+    net_fabric::become_private()?;
+    raise_descriptors()?;
+    let plan = plan(setup)?;
+    let network = Network::create(&plan)?;
+    let script = service_rules(&plan);
+    for node in network.nodes() {
+        rules::load(&node.namespace, &script)?;
+    }
+    let served = servers::open(&plan, &network)?;
+    let socket = UnixListener::bind(folder.socket())
+        .map_err(|source| LabError::Folder { path: folder.path(), source })?;
+    let lab = Lab { name: setup.name.clone(), plan, network };
+    Ok(Made { lab, served, socket, lock })
+}
+
+fn plan(setup: &Setup) -> Result<Plan, LabError> {
+    let text =
+        |(name, text): &(String, String)| Input::Text { name: name.clone(), text: text.clone() };
+    let inputs: Vec<Input> = setup.files.iter().map(text).collect();
+    let options = Options { keep_going: setup.keep_going, ..Options::default() };
+    let imported = kube_import::import(&inputs, &options)
+        .map_err(|error| LabError::Setup(error.to_string()))?;
+    Ok(Plan::new(imported.snapshot, &imported.replicas, &setup.plan_options()))
+}
+
+/// Each listening port is a descriptor, and each namespace two.
+fn raise_descriptors() -> Result<(), LabError> {
+    let Rlimit { current: _, maximum } = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).map_err(|error| {
+        LabError::Process { what: "raise the limit of files", source: error.into() }
+    })
+}
+
+/// From here on the lab has nothing of the terminal that it was started from.
+fn detach() -> Result<(), LabError> {
+    let detach = || {
+        let null = File::options().read(true).write(true).open("/dev/null")?;
+        rustix::stdio::dup2_stdin(&null)?;
+        rustix::stdio::dup2_stdout(&null)?;
+        rustix::stdio::dup2_stderr(&null)?;
+        io::Result::Ok(())
+    };
+    detach().map_err(|source| LabError::Process { what: "leave the terminal", source })
+}
+
+fn serve(made: Made) -> Result<(), LabError> {
+    let Made { lab, served, socket, lock } = made;
+    let failed = |source| LabError::Process { what: "serve", source };
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    let (stop, stopped) = tokio::sync::mpsc::unbounded_channel();
+    let names = Names::new(&lab.plan);
+    let lab = Arc::new(lab);
+    thread::spawn(move || control::listen(&socket, &lab, &stop));
+    let local = tokio::task::LocalSet::new();
+    let served = local.block_on(&runtime, async move {
+        let mut stopped = stopped;
+        servers::serve(served, names)?;
+        // The other end lives as long as its thread, which is as long as this process.
+        let _: Option<()> = stopped.recv().await;
+        io::Result::Ok(())
+    });
+    drop(lock);
+    served.map_err(failed)
+}
+
+impl Lab {
+    pub(crate) fn status(&self) -> Status {
+        let Self { name, plan, network: _ } = self;
+        Status {
+            name: name.clone(),
+            version: VERSION.to_owned(),
+            nodes: plan.nodes.len(),
+            pods: plan.pods.len(),
+            services: plan.services.len(),
+            external: plan.external.iter().map(|peer| peer.address).collect(),
+            enforcement: None,
+            notes: plan.notes.clone(),
+        }
+    }
+}
+
+/// The error and what caused it, on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |error| error.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}

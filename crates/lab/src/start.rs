@@ -1,0 +1,49 @@
+//! How `up` starts a lab process and learns that the lab is up.
+
+use crate::error::LabError;
+use crate::folder::Folder;
+use crate::wire::{Progress, Setup, Status, read_line, write_line};
+use net_fabric::{missing_privileges, spawn_apart};
+use std::io::BufReader;
+use std::process::{Child, Command, Stdio};
+
+/// `command` runs [`run`](crate::run) with the same folder. Whatever goes wrong, no lab is left.
+pub fn start(folder: &Folder, command: &mut Command, setup: &Setup) -> Result<Status, LabError> {
+    let missing = missing_privileges();
+    if !missing.is_empty() {
+        return Err(LabError::Privileges { missing });
+    }
+    let living = Folder::sweep(folder.parent())?;
+    if living.contains(folder) {
+        return Err(LabError::Exists { name: folder.name().to_owned() });
+    }
+    let mut child = spawn_apart(command.stdin(Stdio::piped()).stdout(Stdio::piped()))?;
+    let result = talk(&mut child, setup);
+    if result.is_err() {
+        // It may have ended by itself.
+        drop(child.kill());
+        drop(child.wait());
+        folder.remove_if_dead()?;
+    }
+    result
+}
+
+fn talk(child: &mut Child, setup: &Setup) -> Result<Status, LabError> {
+    let (Some(mut input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
+        return Err(LabError::Ended(String::new()));
+    };
+    let failed = |source| LabError::Process { what: "talk to the lab's process", source };
+    let written = write_line(&mut input, setup);
+    match read_line(&mut BufReader::new(output)).map_err(failed)? {
+        None => {
+            written.map_err(failed)?;
+            let status = child.wait().map_err(failed)?;
+            Err(LabError::Ended(format!(" ({status})")))
+        }
+        Some(Progress::Failed(text)) => Err(LabError::Setup(text)),
+        Some(Progress::Ready(status)) => {
+            write_line(&mut input, &"confirmed").map_err(failed)?;
+            Ok(status)
+        }
+    }
+}
