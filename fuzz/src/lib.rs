@@ -5,10 +5,12 @@
 //! that they are compiled and run with every other test. Time and memory are bounded by the fuzzer.
 
 mod batch;
+mod flow;
 mod manifest;
 mod test_file;
 
 pub use batch::{answered, batch};
+pub use flow::{flow, flows_of};
 pub use manifest::manifest;
 pub use test_file::test_file;
 

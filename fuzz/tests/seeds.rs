@@ -30,8 +30,12 @@ fn errors(findings: &[Finding]) -> Vec<&Finding> {
 
 #[test]
 fn targets_run_on_their_seeds() {
-    let targets: [(&str, fuzz::Target); 3] =
-        [("batch", fuzz::batch), ("manifest", fuzz::manifest), ("test_file", fuzz::test_file)];
+    let targets: [(&str, fuzz::Target); 4] = [
+        ("batch", fuzz::batch),
+        ("flow", fuzz::flow),
+        ("manifest", fuzz::manifest),
+        ("test_file", fuzz::test_file),
+    ];
     for (folder, target) in targets {
         for (_, bytes) in files_of(folder) {
             target(&bytes);
@@ -63,4 +67,12 @@ fn the_good_test_file_is_read_whole() {
 fn good_queries_have_verdicts() {
     let answered = fuzz::answered(text_of("batch", "good.jsonl").as_bytes());
     assert!(!answered.contains(&Answered::Error), "{answered:?}");
+}
+
+#[test]
+fn good_flows_are_read() {
+    let read = |name: &str| fuzz::flows_of(text_of("flow", name).as_bytes());
+    let (ours, hubbles) = (read("ours.jsonl"), read("hubble.jsonl"));
+    assert_eq!((ours.0.len(), ours.1.len()), (10, 0));
+    assert_eq!((hubbles.0.len(), hubbles.1.len()), (0, 16));
 }

@@ -1,4 +1,4 @@
-//! Arbitrary flows: every value that the types allow.
+//! Arbitrary flows: every value that the types allow, and those that Hubble's JSON can hold.
 
 use flow_model::{
     Cause, Counters, Decider, End, Flow, FlowVerdict, Identity, Observer, Place, PodIdentity,
@@ -18,6 +18,30 @@ use std::sync::Arc;
 /// Every flow that the types allow.
 pub(crate) fn any_flow() -> impl Strategy<Value = Flow> {
     flow(".{0,6}", any::<u8>().prop_map(Protocol::from_number).boxed(), 0)
+}
+
+/// Flows with the names and ports that Kubernetes and the protocols allow.
+pub(crate) fn possible_flow() -> impl Strategy<Value = Flow> {
+    let protocols = select(vec![
+        Protocol::Tcp,
+        Protocol::Udp,
+        Protocol::Sctp,
+        Protocol::Other(1),
+        Protocol::Other(58),
+        Protocol::Other(47),
+    ]);
+    flow("[a-z][a-z0-9.-]{0,5}", protocols.boxed(), 1).prop_map(|mut flow| {
+        if flow.protocol.has_ports() {
+            flow.icmp = None;
+        } else {
+            flow.source.port = None;
+            flow.destination.port = None;
+        }
+        if !matches!(flow.protocol, Protocol::Other(1 | 58)) {
+            flow.icmp = None;
+        }
+        flow
+    })
 }
 
 fn flow(

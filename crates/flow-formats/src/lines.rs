@@ -1,6 +1,7 @@
 //! Lines of input: bounded, numbered, and what may be wrong with one.
 
 use std::io::{self, BufRead, Read as _};
+use std::net::AddrParseError;
 
 /// A flow has at most 1,024 matching rules, each with names and labels of bounded length.
 pub const MAX_LINE_BYTES: u64 = 1 << 20;
@@ -30,6 +31,8 @@ pub enum Problem {
     OtherFormat { api_version: String, kind: String },
     #[error("`{0}` is missing")]
     Missing(&'static str),
+    #[error("`{text}` is no address")]
+    Address { text: String, source: AddrParseError },
     #[error("`{field}` is not possible here: {why}")]
     Impossible { field: &'static str, why: &'static str },
 }
@@ -45,6 +48,11 @@ pub(crate) struct Lines<'a> {
 impl<'a> Lines<'a> {
     pub(crate) fn new(input: &'a mut dyn BufRead) -> Self {
         Self { input, line: 0, text: Vec::new(), failed: false }
+    }
+
+    /// The number of the line that was read last.
+    pub(crate) fn line(&self) -> u64 {
+        self.line
     }
 
     /// What `read` makes of the next line. The end of the input and a broken input end it; a bad line does not.

@@ -7,7 +7,9 @@ mod flow;
 mod trace;
 mod words;
 
-pub(crate) use end::EndLine;
-pub(crate) use flow::FlowLine;
+pub(crate) use end::{EndKind, EndLine};
+pub(crate) use flow::{CountersLine, FlowLine, ServiceLine};
 pub(crate) use trace::{RuleLine, TraceLine, rule_lines, rules};
-pub(crate) use words::Time;
+pub(crate) use words::{
+    CauseWord, PolicyKindWord, ProtocolWord, ReportWord, Time, WorkloadKindWord,
+};

@@ -35,6 +35,11 @@ pub fn write(out: &mut dyn Write, flow: &Flow, palette: Palette) -> io::Result<(
     writeln!(out)
 }
 
+/// What decided, as a phrase without colours.
+pub(crate) fn decider_text(trace: &Trace) -> String {
+    decider(trace, Palette::Plain)
+}
+
 /// The report, but for a denial that dropped nothing.
 fn word(flow: &Flow) -> &'static str {
     match flow.report {
