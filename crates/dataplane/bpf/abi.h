@@ -8,6 +8,10 @@
 #ifndef WEIR_ABI_H
 #define WEIR_ABI_H
 
+/* User space writes whole bytes: no padding that nobody would set. */
+#pragma clang diagnostic push
+#pragma clang diagnostic error "-Wpadded"
+
 /* Enumerators and not macros, so that debug information carries them to Rust. */
 enum limits {
 	ABI_SCHEMA = 1,
@@ -150,7 +154,8 @@ enum connection_flags {
 	CONNECTION_ANSWERED = 4,        /* the other side has sent something */
 	CONNECTION_OBSERVED = 8,        /* passes only because its pod is observed, not enforced */
 	CONNECTION_EXEMPT = 16,         /* of the node itself, or of the pod with itself: no policy applies */
-	CONNECTION_REOPENING = 32,      /* the opener's SYN on an open connection was allowed, not answered */
+	CONNECTION_REOPENING_BY_INGRESS = 32, /* a SYN of this direction was allowed on an open */
+	CONNECTION_REOPENING_BY_EGRESS = 64,  /*   connection, and not answered yet */
 };
 
 struct connection {
@@ -202,6 +207,11 @@ struct service_key {
 };
 
 /* ---- events -------------------------------------------------------------------------------- */
+
+/*
+ * The ring wakes its reader only when 64 KiB wait in it; below that the reader looks by itself, as often as
+ * it wants to be up to date.
+ */
 
 enum event_kind {
 	EVENT_OPENED = 1,
@@ -280,5 +290,7 @@ struct settings {
 	__u32 pod_connections;   /* of one pod at once */
 	__u32 nf_conn_btf_id;    /* of the running kernel's struct nf_conn; 0: there is none */
 };
+
+#pragma clang diagnostic pop
 
 #endif

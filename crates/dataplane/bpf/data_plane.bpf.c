@@ -8,6 +8,7 @@
 #include <bpf/bpf_endian.h>
 
 #include "abi.h"
+#include "packet.h"
 #include "maps.h"
 
 /* The helpers and kernel functions below are open to programs under the GPL only. */
@@ -16,8 +17,12 @@ char LICENSE[] SEC("license") = "GPL";
 /* Set by user space before it loads the object. */
 const volatile struct settings settings;
 
-/* Names what no map mentions, so that debug information has it and Rust gets it; takes no space. */
+/*
+ * Names what no map mentions, so that debug information has it and Rust gets it. The kernel refuses a
+ * variable without a size.
+ */
 const volatile struct {
+	__u64 size;
 	enum limits limits[0];
 	enum pod_flags pod_flags[0];
 	enum policy_word policy_word[0];
@@ -33,34 +38,100 @@ const volatile struct {
 	struct event event[0];
 } shared_types = {};
 
-enum action {
-	ACTION_NEXT = -1, /* the next program of the interface runs */
-	ACTION_DROP = 2,
-};
+#include "parse.h"
+#include "flow.h"
+#include "service.h"
+#include "sweep.h"
 
-/* A pod's interface passes nothing. */
-static __always_inline int drop_of_pod(struct __sk_buff *skb)
+/* Why a packet that could be read does not pass; an observed pod loses none of them. */
+static __always_inline bool is_consequence_of_policy(int cause)
+{
+	return cause == CAUSE_POLICY || cause == CAUSE_NO_POLICY_YET || cause >= CAUSE_NOT_CONNECTED;
+}
+
+/* The node's own traffic has a socket here and came from no interface (probes of the kubelet). */
+static __always_inline bool is_exempt(struct __sk_buff *skb, const struct pod *pod,
+				      const struct packet *packet)
+{
+	if (packet->direction == EGRESS)
+		return is_own(pod, &packet->key.remote);
+	if (!skb->ingress_ifindex)
+		return skb->sk != 0;
+	return skb->ingress_ifindex == skb->ifindex;
+}
+
+static __always_inline int decide_packet(struct __sk_buff *skb, struct packet *packet,
+					 struct pod *pod, struct scratch *scratch, __u64 word)
+{
+	struct situation situation = {
+		.word = word,
+		.now = bpf_ktime_get_coarse_ns(),
+		.slot = pod->slot,
+		.open_without_policy = pod->flags & POD_OPEN_UNTIL_POLICY,
+	};
+	int cause = parse_frame(skb, packet, pod);
+
+	if (cause || packet->kind == PACKET_NEIGHBOUR)
+		return cause;
+	situation.exempt = is_exempt(skb, pod, packet);
+	return decide_flow(skb, packet, scratch, &situation);
+}
+
+static __always_inline int decide(struct __sk_buff *skb, __u32 direction)
 {
 	__u32 interface = skb->ifindex;
-	__u32 cause = CAUSE_TABLES;
-	__u64 *counter;
+	struct pod *pod = bpf_map_lookup_elem(&pods, &interface);
+	struct packet packet = {};
+	struct scratch *scratch;
+	__u64 *policy, word;
+	bool lenient;
+	int cause;
 
-	if (!bpf_map_lookup_elem(&pods, &interface))
+	if (!pod)
 		return ACTION_NEXT;
-	counter = bpf_map_lookup_elem(&counters, &cause);
-	if (counter)
-		__sync_fetch_and_add(counter, 1);
-	return ACTION_DROP;
+	policy = bpf_map_lookup_elem(&policies, &pod->slot);
+	scratch = bpf_map_lookup_elem(&scratches, &direction);
+	if (!policy || !scratch) {
+		count(CAUSE_TABLES);
+		return ACTION_DROP;
+	}
+	/* Once, so that all of one packet's steps are of one policy. */
+	word = *(volatile __u64 *)policy;
+	packet.direction = direction;
+	packet.length = skb->len;
+	packet.key.pod = pod->id;
+	clear_decision(&scratch->decision, word);
+	cause = decide_packet(skb, &packet, pod, scratch, word);
+	if (!cause)
+		return ACTION_NEXT;
+	count_denial(&packet, &scratch->decision, cause);
+	lenient = has_bit(word, POLICY_OBSERVE_BIT) ||
+		  (!generation_of(word) && pod->flags & POD_OPEN_UNTIL_POLICY);
+	return lenient && is_consequence_of_policy(cause) ? ACTION_NEXT : ACTION_DROP;
 }
 
 SEC("tc")
 int from_pod(struct __sk_buff *skb)
 {
-	return drop_of_pod(skb);
+	return decide(skb, EGRESS);
 }
 
 SEC("tc")
 int to_pod(struct __sk_buff *skb)
 {
-	return drop_of_pod(skb);
+	return decide(skb, INGRESS);
+}
+
+SEC("netfilter")
+int behind_service(struct bpf_nf_ctx *context)
+{
+	return decide_behind_service(context);
+}
+
+SEC("syscall")
+int sweep(void *context)
+{
+	(void)context;
+	sweep_tables();
+	return 0;
 }

@@ -119,6 +119,14 @@ struct {
 	__type(value, __u32);
 } sequences SEC(".maps");
 
+/* What does not fit on the stack, by `enum scratch_user`: no two of them run on a CPU at once with one slot. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, N_SCRATCH_USERS);
+	__type(key, __u32);
+	__type(value, struct scratch);
+} scratches SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 8 * 1024 * 1024);

@@ -22,6 +22,12 @@ typedef __u16 __le16;
 typedef __u32 __le32;
 typedef __u16 __sum16;
 typedef __u32 __wsum;
+typedef _Bool bool;
+
+enum {
+	false = 0,
+	true = 1,
+};
 
 enum bpf_map_type {
 	BPF_MAP_TYPE_HASH = 1,
@@ -39,6 +45,15 @@ enum {
 
 enum {
 	BPF_F_NO_PREALLOC = 1,
+};
+
+enum {
+	BPF_RB_NO_WAKEUP = 1,
+	BPF_RB_FORCE_WAKEUP = 2,
+};
+
+enum {
+	BPF_RB_AVAIL_DATA = 0,
 };
 
 /* Context of SEC("tc"): a prefix of the stable struct, in its order. */
@@ -80,10 +95,8 @@ struct __sk_buff {
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct sk_buff {
+	unsigned int len;
 	unsigned long _nfct;
-	unsigned char *head;
-	__u16 network_header;
-	__u16 transport_header;
 };
 
 /* Context of SEC("netfilter"). */

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/*
+ * Behind the translation of Services: the connection tracker's entry has both the address that the pod
+ * asked for (where its first tuple leads) and the real backend (where the answer comes from).
+ */
+#ifndef WEIR_SERVICE_H
+#define WEIR_SERVICE_H
+
+#include "flow.h"
+
+enum netfilter_verdict {
+	NETFILTER_DROP,
+	NETFILTER_ACCEPT,
+};
+
+enum {
+	FAMILY_IPV4 = 2,
+	TRACKING_DIRECTION = 7, /* the low bits of sk_buff._nfct; from 3 on it is a reply */
+	TRACKING_RELATED = 1,
+	TRACKING_REPLY = 3,
+};
+
+extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym;
+
+static __always_inline void set_tracked(struct address *address, const union nf_inet_addr *tracked,
+					bool ipv4)
+{
+	if (ipv4) {
+		set_ipv4(address, tracked->all[0]);
+		return;
+	}
+	address->words[0] = tracked->all[0];
+	address->words[1] = tracked->all[1];
+	address->words[2] = tracked->all[2];
+	address->words[3] = tracked->all[3];
+}
+
+struct translation {
+	struct connection_key key; /* as from_pod saw it */
+	struct address backend;
+	__u32 backend_port;
+};
+
+static __always_inline void fill_translation(struct translation *translation, struct nf_conn *tracked)
+{
+	struct nf_conntrack_tuple *asked = &tracked->tuplehash[0].tuple;
+	struct nf_conntrack_tuple *answer = &tracked->tuplehash[1].tuple;
+	struct connection_key *key = &translation->key;
+	bool ipv4 = asked->src.l3num == FAMILY_IPV4;
+
+	set_tracked(&key->local, &asked->src.u3, ipv4);
+	set_tracked(&key->remote, &asked->dst.u3, ipv4);
+	set_tracked(&translation->backend, &answer->src.u3, ipv4);
+	key->protocol = asked->dst.protonum;
+	if (has_ports(key->protocol)) {
+		key->local_port = bpf_ntohs(asked->src.u.all);
+		key->remote_port = bpf_ntohs(asked->dst.u.all);
+		translation->backend_port = bpf_ntohs(answer->src.u.all);
+	} else if (key->protocol == PROTOCOL_ICMP || key->protocol == PROTOCOL_ICMPV6) {
+		key->local_port = bpf_ntohs(asked->src.u.all);
+		key->remote_port = ICMP_ECHO_BY_EGRESS;
+	}
+}
+
+static __always_inline bool is_translated(const struct translation *translation)
+{
+	if (!same_address(&translation->key.remote, &translation->backend))
+		return true;
+	return has_ports(translation->key.protocol) &&
+	       translation->key.remote_port != translation->backend_port;
+}
+
+static __always_inline struct pod *pod_of(const struct address *address)
+{
+	__u32 *interface = bpf_map_lookup_elem(&local_addresses, address);
+
+	return interface ? bpf_map_lookup_elem(&pods, interface) : 0;
+}
+
+static __always_inline bool is_decided(const struct connection *connection,
+				       const struct translation *translation, __u64 word)
+{
+	return connection->flags & CONNECTION_SERVICE_DECIDED &&
+	       connection->generation == generation_of(word) &&
+	       connection->backend_port == translation->backend_port &&
+	       same_address(&connection->backend, &translation->backend);
+}
+
+static __always_inline int decide_backend(struct packet *packet, struct connection *connection,
+					  const struct translation *translation,
+					  struct scratch *scratch, const struct situation *situation)
+{
+	struct connection *changed = &scratch->connection;
+	bool first = !(connection->flags & CONNECTION_SERVICE_DECIDED);
+	struct question question = {
+		.word = situation->word,
+		.remote = translation->backend,
+		.port = translation->backend_port,
+		.protocol = translation->key.protocol,
+		.direction = EGRESS,
+	};
+	int cause = CAUSE_NONE;
+
+	clear_decision(&scratch->decision, situation->word);
+	if (!situation->exempt)
+		cause = evaluate(&question, &scratch->decision);
+	if (cause && !is_lenient(cause, situation)) {
+		if (!(connection->flags & CONNECTION_SERVICE_PENDING)) {
+			end_connection(EVENT_REVOKED, &packet->key, connection, &scratch->decision,
+				       situation->now);
+			packet->reported = 1;
+		} else if (!bpf_map_delete_elem(&connections, &packet->key)) {
+			return_share(situation->slot, packet->key.pod);
+		}
+		return cause;
+	}
+	*changed = *connection;
+	fill_verdict(changed, &scratch->decision);
+	changed->flags &= ~CONNECTION_SERVICE_PENDING;
+	changed->flags |= CONNECTION_SERVICE_DECIDED;
+	if (situation->exempt)
+		changed->flags |= CONNECTION_EXEMPT;
+	changed->backend = translation->backend;
+	changed->backend_port = translation->backend_port;
+	if (bpf_map_update_elem(&connections, &packet->key, changed, BPF_EXIST))
+		return CAUSE_SERVICE_UNDECIDED;
+	if (first)
+		report_connection(EVENT_OPENED, &packet->key, changed, &scratch->decision,
+				  situation->now);
+	return CAUSE_NONE;
+}
+
+static __always_inline int decide_translated(struct packet *packet,
+					     const struct translation *translation,
+					     struct scratch *scratch, struct pod *pod)
+{
+	__u64 *word = bpf_map_lookup_elem(&policies, &pod->slot);
+	struct situation situation = { .now = bpf_ktime_get_coarse_ns(), .slot = pod->slot };
+	struct connection *connection;
+
+	if (!word)
+		return CAUSE_TABLES;
+	situation.word = *(volatile __u64 *)word;
+	situation.open_without_policy = pod->flags & POD_OPEN_UNTIL_POLICY;
+	situation.exempt = is_own(pod, &translation->backend);
+	clear_decision(&scratch->decision, situation.word);
+	connection = bpf_map_lookup_elem(&connections, &packet->key);
+	/* from_pod lets nothing pass that it has no entry for, but for pods without any rule. */
+	if (!connection)
+		return is_unrestricted(situation.word) ? CAUSE_NONE : CAUSE_SERVICE_UNDECIDED;
+	if (is_decided(connection, translation, situation.word) ||
+	    (connection->opener != EGRESS))
+		return CAUSE_NONE;
+	return decide_backend(packet, connection, translation, scratch, &situation);
+}
+
+static __always_inline int decide_behind_service(struct bpf_nf_ctx *context)
+{
+	unsigned long tracking = context->skb->_nfct;
+	__u32 direction = tracking & TRACKING_DIRECTION, user = SCRATCH_SERVICE;
+	struct translation translation = {};
+	struct packet packet = { .direction = EGRESS };
+	struct scratch *scratch;
+	struct nf_conn *tracked;
+	struct pod *pod;
+	int cause;
+
+	tracking &= ~(unsigned long)TRACKING_DIRECTION;
+	if (!tracking || !settings.nf_conn_btf_id || direction >= TRACKING_REPLY ||
+	    direction == TRACKING_RELATED)
+		return NETFILTER_ACCEPT;
+	tracked = bpf_rdonly_cast((void *)tracking, settings.nf_conn_btf_id);
+	fill_translation(&translation, tracked);
+	pod = pod_of(&translation.key.local);
+	if (!pod)
+		return NETFILTER_ACCEPT;
+	packet.key = translation.key;
+	packet.key.pod = pod->id;
+	packet.length = context->skb->len;
+	/* A Service's address that nothing translated is its own backend. */
+	if (!is_translated(&translation) && !is_service(&packet))
+		return NETFILTER_ACCEPT;
+	scratch = bpf_map_lookup_elem(&scratches, &user);
+	if (!scratch)
+		return NETFILTER_DROP;
+	cause = decide_translated(&packet, &translation, scratch, pod);
+	if (!cause)
+		return NETFILTER_ACCEPT;
+	count_denial(&packet, &scratch->decision, cause);
+	return NETFILTER_DROP;
+}
+
+#endif
