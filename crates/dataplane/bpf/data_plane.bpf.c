@@ -49,41 +49,14 @@ static __always_inline bool is_consequence_of_policy(int cause)
 	return cause == CAUSE_POLICY || cause == CAUSE_NO_POLICY_YET || cause >= CAUSE_NOT_CONNECTED;
 }
 
-/* The node's own traffic has a socket here and came from no interface (probes of the kubelet). */
-static __always_inline bool is_exempt(struct __sk_buff *skb, const struct pod *pod,
-				      const struct packet *packet)
-{
-	if (packet->direction == EGRESS)
-		return is_own(pod, &packet->key.remote);
-	if (!skb->ingress_ifindex)
-		return skb->sk != 0;
-	return skb->ingress_ifindex == skb->ifindex;
-}
-
-static __always_inline int decide_packet(struct __sk_buff *skb, struct packet *packet,
-					 struct pod *pod, struct scratch *scratch, __u64 word)
-{
-	struct situation situation = {
-		.word = word,
-		.now = bpf_ktime_get_coarse_ns(),
-		.slot = pod->slot,
-		.open_without_policy = pod->flags & POD_OPEN_UNTIL_POLICY,
-	};
-	int cause = parse_frame(skb, packet, pod);
-
-	if (cause || packet->kind == PACKET_NEIGHBOUR)
-		return cause;
-	situation.exempt = is_exempt(skb, pod, packet);
-	return decide_flow(skb, packet, scratch, &situation);
-}
-
 static __always_inline int decide(struct __sk_buff *skb, __u32 direction)
 {
 	__u32 interface = skb->ifindex;
 	struct pod *pod = bpf_map_lookup_elem(&pods, &interface);
+	struct situation situation = {};
 	struct packet packet = {};
 	struct scratch *scratch;
-	__u64 *policy, word;
+	__u64 *policy;
 	bool lenient;
 	int cause;
 
@@ -96,17 +69,23 @@ static __always_inline int decide(struct __sk_buff *skb, __u32 direction)
 		return ACTION_DROP;
 	}
 	/* Once, so that all of one packet's steps are of one policy. */
-	word = *(volatile __u64 *)policy;
+	situation.word = *(volatile __u64 *)policy;
+	situation.now = bpf_ktime_get_coarse_ns();
+	situation.slot = pod->slot;
+	situation.open_without_policy = pod->flags & POD_OPEN_UNTIL_POLICY;
 	packet.direction = direction;
 	packet.length = skb->len;
 	packet.key.pod = pod->id;
-	clear_decision(&scratch->decision, word);
-	cause = decide_packet(skb, &packet, pod, scratch, word);
+	cause = parse_frame(skb, &packet, pod);
+	if (!cause && packet.kind != PACKET_NEIGHBOUR)
+		cause = decide_flow(skb, &packet, pod, scratch, &situation);
 	if (!cause)
 		return ACTION_NEXT;
-	count_denial(&packet, &scratch->decision, cause);
-	lenient = has_bit(word, POLICY_OBSERVE_BIT) ||
-		  (!generation_of(word) && pod->flags & POD_OPEN_UNTIL_POLICY);
+	if (!packet.evaluated)
+		clear_decision(&scratch->decision, situation.word);
+	count_denial(&packet, &scratch->decision, cause, situation.now);
+	lenient = has_bit(situation.word, POLICY_OBSERVE_BIT) ||
+		  (!generation_of(situation.word) && situation.open_without_policy);
 	return lenient && is_consequence_of_policy(cause) ? ACTION_NEXT : ACTION_DROP;
 }
 

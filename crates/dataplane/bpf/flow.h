@@ -83,6 +83,7 @@ __noinline int decide_opening(struct packet *packet, struct scratch *scratch,
 	if (!packet || !scratch || !situation)
 		return CAUSE_TABLES;
 	connection = &scratch->connection;
+	packet->evaluated = 1;
 	begin_connection(connection, packet, situation->slot, situation->now);
 	clear_decision(&scratch->decision, situation->word);
 	if (situation->exempt) {
@@ -165,6 +166,7 @@ __noinline int decide_again(struct packet *packet, struct connection *connection
 			question.port = connection->backend_port;
 		}
 		cause = evaluate(&question, &scratch->decision);
+		packet->evaluated = 1;
 		if (cause && !is_lenient(cause, situation)) {
 			end_connection(EVENT_REVOKED, &packet->key, connection, &scratch->decision,
 				       situation->now);
@@ -216,8 +218,6 @@ static __always_inline int restart_connection(struct packet *packet, struct conn
 	begun->tcp_flags[answering & 1] = packet->tcp_flags;
 	begun->state = TCP_ANSWERED;
 	begun->flags |= CONNECTION_ANSWERED;
-	if (begun->flags & CONNECTION_EXEMPT && !(connection->flags & CONNECTION_EXEMPT))
-		begun->flags &= ~CONNECTION_EXEMPT;
 	count_packet(begun, packet);
 	if (replace_connection(&packet->key, connection, begun, situation->now))
 		return CAUSE_NOT_CONNECTED;
@@ -237,7 +237,7 @@ static __always_inline enum step step_of(struct connection *connection, const st
 }
 
 static __always_inline int pass_known(struct packet *packet, struct connection *connection,
-				      struct scratch *scratch, const struct situation *situation)
+				      struct scratch *scratch, struct situation *situation)
 {
 	enum step step;
 
@@ -252,16 +252,30 @@ static __always_inline int pass_known(struct packet *packet, struct connection *
 	step = step_of(connection, packet);
 	if (step == STEP_DECIDE)
 		return reopen_connection(packet, connection, scratch, situation);
-	if (step == STEP_RESTART)
+	if (step == STEP_RESTART) {
+		/* This packet answers: whether policies apply was said of the one that it answers. */
+		situation->exempt = connection->flags & CONNECTION_EXEMPT;
 		return restart_connection(packet, connection, scratch, situation);
+	}
 	if (step == STEP_REFRESH)
 		connection->seen = situation->now;
 	count_packet(connection, packet);
 	return CAUSE_NONE;
 }
 
+/* The node's own traffic has a socket here and came from no interface (probes of the kubelet). */
+static __always_inline bool is_exempt(struct __sk_buff *skb, const struct pod *pod,
+				      const struct packet *packet)
+{
+	if (packet->direction == EGRESS)
+		return is_own(pod, &packet->key.remote);
+	if (!skb->ingress_ifindex)
+		return skb->sk != 0;
+	return skb->ingress_ifindex == skb->ifindex;
+}
+
 /* CAUSE_NONE, or why the packet must not pass. */
-static __always_inline int decide_flow(struct __sk_buff *skb, struct packet *packet,
+static __always_inline int decide_flow(struct __sk_buff *skb, struct packet *packet, struct pod *pod,
 				       struct scratch *scratch, struct situation *situation)
 {
 	struct connection *connection;
@@ -272,7 +286,7 @@ static __always_inline int decide_flow(struct __sk_buff *skb, struct packet *pac
 	else if (packet->kind == PACKET_ICMP_ERROR)
 		cause = parse_quoted(skb, packet);
 	if (cause)
-		return situation->exempt ? CAUSE_NONE : cause;
+		return is_exempt(skb, pod, packet) ? CAUSE_NONE : cause;
 	connection = bpf_map_lookup_elem(&connections, &packet->key);
 	if (connection && connection->generation != generation_of(situation->word) &&
 	    !is_expired(packet->key.protocol, connection, situation->now)) {
@@ -282,11 +296,14 @@ static __always_inline int decide_flow(struct __sk_buff *skb, struct packet *pac
 		connection = bpf_map_lookup_elem(&connections, &packet->key);
 	}
 	if (connection && !is_expired(packet->key.protocol, connection, situation->now)) {
+		if ((packet->tcp_flags & (FLAG_SYN | FLAG_ACK)) == FLAG_SYN)
+			situation->exempt = is_exempt(skb, pod, packet);
 		cause = pass_known(packet, connection, scratch, situation);
-	} else if (packet->kind == PACKET_FLOW) {
-		cause = open_connection(packet, scratch, situation, connection);
 	} else {
-		return situation->exempt ? CAUSE_NONE : CAUSE_ICMP_UNRELATED;
+		situation->exempt = is_exempt(skb, pod, packet);
+		if (packet->kind != PACKET_FLOW)
+			return situation->exempt ? CAUSE_NONE : CAUSE_ICMP_UNRELATED;
+		cause = open_connection(packet, scratch, situation, connection);
 	}
 	if (!cause && packet->fragmented && !packet->fragment_offset)
 		remember_fragment(packet, situation->now);

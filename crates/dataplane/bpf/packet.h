@@ -73,6 +73,7 @@ struct packet {
 	__u8 tcp_flags;
 	__u8 icmp_type, icmp_code;
 	__u8 gso;              /* lengths in headers are those of no packet on the wire */
+	__u8 evaluated;        /* the scratch has the decision about it */
 	__u8 reported;         /* an event tells of this denial already */
 };
 

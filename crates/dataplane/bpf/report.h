@@ -170,11 +170,10 @@ static __always_inline bool report_denial(const struct packet *packet,
 
 /* Counts a packet that is not let through by its cause; the first of its kind is reported at once. */
 __noinline int count_denial(const struct packet *packet, const struct decision *decision,
-				   __u32 cause)
+			    __u32 cause, __u64 now)
 {
 	struct denial_key key = {};
 	struct denial *known, denial = {};
-	__u64 now = bpf_ktime_get_coarse_ns();
 
 	count(cause);
 	if (!packet || !decision)

@@ -132,10 +132,10 @@ static __always_inline int decide_backend(struct packet *packet, struct connecti
 
 static __always_inline int decide_translated(struct packet *packet,
 					     const struct translation *translation,
-					     struct scratch *scratch, struct pod *pod)
+					     struct scratch *scratch, struct pod *pod, __u64 now)
 {
 	__u64 *word = bpf_map_lookup_elem(&policies, &pod->slot);
-	struct situation situation = { .now = bpf_ktime_get_coarse_ns(), .slot = pod->slot };
+	struct situation situation = { .now = now, .slot = pod->slot };
 	struct connection *connection;
 
 	if (!word)
@@ -163,6 +163,7 @@ static __always_inline int decide_behind_service(struct bpf_nf_ctx *context)
 	struct scratch *scratch;
 	struct nf_conn *tracked;
 	struct pod *pod;
+	__u64 now;
 	int cause;
 
 	tracking &= ~(unsigned long)TRACKING_DIRECTION;
@@ -183,10 +184,12 @@ static __always_inline int decide_behind_service(struct bpf_nf_ctx *context)
 	scratch = bpf_map_lookup_elem(&scratches, &user);
 	if (!scratch)
 		return NETFILTER_DROP;
-	cause = decide_translated(&packet, &translation, scratch, pod);
+	/* The coarse clock, a tick behind this one at most, is not for programs of this type. */
+	now = bpf_ktime_get_ns();
+	cause = decide_translated(&packet, &translation, scratch, pod, now);
 	if (!cause)
 		return NETFILTER_ACCEPT;
-	count_denial(&packet, &scratch->decision, cause);
+	count_denial(&packet, &scratch->decision, cause, now);
 	return NETFILTER_DROP;
 }
 

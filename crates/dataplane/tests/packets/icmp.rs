@@ -1,6 +1,6 @@
 //! ICMP, neighbour discovery, ARP, and the node's own traffic.
 
-use crate::frames::{ACK, IP, SYN, other, tcp, udp, with};
+use crate::frames::{ACK, IP, RST, SYN, other, tcp, udp, with};
 use crate::node::{Drop, Node, Pass, Verdict};
 use crate::rules::{Action, DENY_REST, Peer, Ports, Rule, rule};
 use dataplane::skeleton::types::cause;
@@ -180,6 +180,22 @@ fn the_nodes_own_traffic_passes_and_may_be_answered() {
     assert_eq!(node.sends(&tcp("10.0.0.1:8081", "10.0.0.254:5000", SYN)), Drop);
     let stranger = tcp("10.0.0.253:5000", "10.0.0.1:8080", SYN);
     assert_eq!(node.receives(&stranger), Drop);
+}
+
+#[test]
+fn the_node_may_use_the_ports_of_its_connections_again() {
+    let node = Node::new(&[DENY_REST], &[DENY_REST]);
+    let from_node = |flags| tcp("10.0.0.254:5000", "10.0.0.1:8080", flags);
+    let answer = tcp("10.0.0.1:8080", "10.0.0.254:5000", SYN | ACK);
+    assert_eq!(node.receives_from_node(&from_node(SYN)), Pass);
+    assert_eq!(node.sends(&answer), Pass);
+    assert_eq!(node.receives_from_node(&from_node(ACK)), Pass);
+    assert_eq!(node.receives_from_node(&from_node(SYN)), Pass);
+    assert_eq!(node.sends(&answer), Pass);
+    assert_eq!(node.receives_from_node(&from_node(RST)), Pass);
+    assert_eq!(node.receives_from_node(&from_node(SYN)), Pass);
+    assert_eq!(node.sends(&answer), Pass);
+    assert_eq!(node.count(cause::CAUSE_POLICY), 0);
 }
 
 #[test]

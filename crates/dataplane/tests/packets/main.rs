@@ -24,4 +24,6 @@ mod modes;
 #[cfg(test)]
 mod parsing;
 #[cfg(test)]
+mod services;
+#[cfg(test)]
 mod tcp_states;
