@@ -60,19 +60,33 @@ struct usage {
 	__u32 connections;
 };
 
+/* node: what is the data plane's as a whole, by index. */
+enum node_word {
+	NODE_SCHEMA,          /* ABI_SCHEMA */
+	NODE_LAST_POD,        /* pod.id that was given away last */
+	NODE_FLIPPING,        /* `next_policies` is complete and has to be copied into `policies` */
+	N_NODE_WORDS,
+};
+
 /* local_addresses: the interface of a pod of this node by its address, for the hook that sees
  * packets behind the translation: address -> u32 index. */
 
 /* ---- classes of addresses and ports -------------------------------------------------------- */
 
-/* Class 0: no rule names it, so only rules for any peer match. */
-struct classes {
-	__u32 column[COLUMNS];
+/*
+ * Each column has entries of its own, so that no entry that a packet may be looking at is ever replaced:
+ * user space writes the column that no pod's word names. Class 0: no rule names the address, so only rules
+ * for any peer match.
+ */
+struct address_key {
+	struct address address;
+	__u32 column;
 };
 
 /* networks: longest prefix first; the class holds every network that contains the prefix. */
 struct network_key {
-	__u32 prefix_length;  /* of 128: an IPv4 network counts from 96 */
+	__u32 prefix_length;  /* 32 for the column, and of 128: an IPv4 network counts from 96 */
+	__be32 column;
 	struct address address;
 };
 
@@ -97,12 +111,16 @@ struct rule_word {
 	__u64 reserved;
 };
 
+enum profile_flags {
+	PROFILE_WRITTEN = 1, /* without it a profile denies: no word should name it */
+};
+
 /* profiles: by profile id. Profile 0 is never read. */
 struct profile {
 	__u32 n_words;        /* 0: everything is allowed */
 	__u32 admin_end;      /* a pass goes on at the end of the tier it is in */
 	__u32 baseline_start;
-	__u32 flags;
+	__u32 flags;          /* enum profile_flags */
 	struct rule_word words[MAX_WORDS];
 };
 

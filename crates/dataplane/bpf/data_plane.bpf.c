@@ -26,6 +26,8 @@ const volatile struct {
 	enum limits limits[0];
 	enum pod_flags pod_flags[0];
 	enum policy_word policy_word[0];
+	enum node_word node_word[0];
+	enum profile_flags profile_flags[0];
 	enum port_protocol port_protocol[0];
 	enum vector_kind vector_kind[0];
 	enum direction direction[0];

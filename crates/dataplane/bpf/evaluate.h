@@ -25,12 +25,17 @@ static __always_inline bool has_bit(__u64 word, __u32 bit)
 /* Exact addresses have the networks that contain them in their class already. */
 static __always_inline __u32 class_of(const struct address *address, __u32 column)
 {
-	struct network_key key = { .prefix_length = 128, .address = *address };
-	struct classes *classes = bpf_map_lookup_elem(&addresses, &key.address);
+	struct address_key exact = { .address = *address, .column = column };
+	struct network_key longest = {
+		.prefix_length = 32 + 128,
+		.column = bpf_htonl(column),
+		.address = *address,
+	};
+	__u32 *class = bpf_map_lookup_elem(&addresses, &exact);
 
-	if (!classes)
-		classes = bpf_map_lookup_elem(&networks, &key);
-	return classes ? classes->column[column] : 0;
+	if (!class)
+		class = bpf_map_lookup_elem(&networks, &longest);
+	return class ? *class : 0;
 }
 
 static __always_inline __u32 port_class_of(const struct question *question, __u32 column)
@@ -194,7 +199,7 @@ __noinline int evaluate(const struct question *question, struct decision *decisi
 	if (!id)
 		return CAUSE_NO_POLICY_YET;
 	profile = bpf_map_lookup_elem(&profiles, &id);
-	if (!profile)
+	if (!profile || !(profile->flags & PROFILE_WRITTEN))
 		return CAUSE_TABLES;
 	decision->profile = id;
 	n_words = profile->n_words;

@@ -57,6 +57,11 @@ static __always_inline bool is_service(const struct packet *packet)
 	       bpf_map_lookup_elem(&services, &key);
 }
 
+static __always_inline bool is_open(const struct profile *profile)
+{
+	return profile->flags & PROFILE_WRITTEN && !profile->n_words;
+}
+
 /*
  * TCP in the middle belongs to no connection that a policy allowed. Where the pod has no rules at all there
  * is nothing to protect: it passes, and makes no entry that a later policy would have to trust.
@@ -70,7 +75,7 @@ static __always_inline bool is_unrestricted(__u64 word)
 		return false;
 	of_ingress = bpf_map_lookup_elem(&profiles, &ingress);
 	of_egress = bpf_map_lookup_elem(&profiles, &egress);
-	return of_ingress && of_egress && !of_ingress->n_words && !of_egress->n_words;
+	return of_ingress && of_egress && is_open(of_ingress) && is_open(of_egress);
 }
 
 /* The decision about a connection that this packet opens. Its entry is in scratch->connection. */

@@ -7,10 +7,10 @@
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, N_NODE_WORDS);
 	__type(key, __u32);
-	__type(value, __u32); /* ABI_SCHEMA, written by user space */
-} schema SEC(".maps");
+	__type(value, __u32);
+} node SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -19,12 +19,22 @@ struct {
 	__type(value, struct pod);
 } pods SEC(".maps");
 
+/* User space stores into these two through memory that it maps: whole words. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, MAX_PODS);
 	__type(key, __u32);
 	__type(value, __u64);
 } policies SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, MAX_PODS);
+	__type(key, __u32);
+	__type(value, __u64);
+} next_policies SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -43,8 +53,8 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 262144);
-	__type(key, struct address);
-	__type(value, struct classes);
+	__type(key, struct address_key);
+	__type(value, __u32); /* class */
 } addresses SEC(".maps");
 
 struct {
@@ -52,7 +62,7 @@ struct {
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 262144);
 	__type(key, struct network_key);
-	__type(value, struct classes);
+	__type(value, __u32); /* class */
 } networks SEC(".maps");
 
 struct {

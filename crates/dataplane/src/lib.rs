@@ -1,10 +1,32 @@
 //! The data plane: policies, compiled to tables, enforced on packets by programs in the kernel.
 //!
-//! `docs/design/data-plane.md` argues the design. `bpf/` has the programs, and in `abi.h` the layout of
-//! every table; [`skeleton`] is generated from what clang makes of them, so that no layout is written
-//! twice.
+//! ```text
+//! bpf/               the programs; abi.h has the layout of every table
+//! skeleton           generated from what clang makes of them, so that no layout is written twice
+//! object · calls     load the object, and the bpf(2) calls that libbpf-rs does not wrap
+//! attach · pods      which interfaces, and whose
+//! writer             makes the tables say what `policy_tables::Tables` says, with one flip for each pod
+//! events             the ring, as sightings
+//! node_plane         all of it for one node, pinned so that it outlives the process
+//! ```
+//!
+//! `docs/design/data-plane.md` argues the design. **Invariants** are there too; those of an update stand
+//! in `writer`. Deliberately absent: what policies mean (`policy-engine`), names (`flow-attribution`).
 
+mod attach;
+mod calls;
+mod events;
+mod kernel_store;
+mod node_plane;
 mod object;
+mod pods;
 pub mod skeleton;
+mod wire;
+mod writer;
 
+pub use attach::{Attached, Hook};
+pub use events::Events;
+pub use node_plane::{NodePlane, OpenError, Options, PodPolicy};
 pub use object::{DEFAULT_SETTINGS, load, open};
+pub use pods::{PodInterface, PodNumber};
+pub use writer::{Established, PodMode, Table, WriteError, Written};

@@ -1,10 +1,13 @@
 //! Opens the object with its settings and loads it. It pins and attaches nothing.
 
-use crate::skeleton::types::settings;
+use crate::skeleton::types::{limits, settings};
 use crate::skeleton::{DataPlaneSkel, DataPlaneSkelBuilder, OpenDataPlaneSkel};
 use libbpf_rs::OpenObject;
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use std::mem::MaybeUninit;
+
+/// Of every layout that is pinned; it is part of the pins' folder.
+pub(crate) const SCHEMA: u32 = limits::ABI_SCHEMA.0;
 
 const SECOND: u64 = 1_000_000_000;
 

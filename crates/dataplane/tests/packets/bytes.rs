@@ -21,7 +21,7 @@ macro_rules! plain {
 
 plain!(
     types::address,
-    types::classes,
+    types::address_key,
     types::connection,
     types::connection_key,
     types::denial,

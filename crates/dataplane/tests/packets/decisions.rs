@@ -1,9 +1,9 @@
 //! Which rule decides, by peer, port, order and tier.
 
 use crate::frames::{SYN, other, tcp, udp};
-use crate::node::{Drop, Node, Pass, WORD, address};
+use crate::node::{Drop, Node, Pass, WORD};
 use crate::rules::{Action, DENY_REST, Peer, Ports, Rule, Tier, rule};
-use dataplane::skeleton::types::{self, cause};
+use dataplane::skeleton::types::cause;
 
 const ALLOW: Rule = rule(Action::Allow, Peer::Any, Ports::All);
 const DENY: Rule = rule(Action::Deny, Peer::Any, Ports::All);
@@ -115,8 +115,7 @@ fn every_rule_that_matched_is_in_the_event() {
 fn an_address_without_an_entry_has_the_class_of_its_longest_network() {
     let node = egress(&[rule(Action::Allow, Peer::Class(8), Ports::All), DENY]);
     for (prefix, network, class) in [(96 + 8, "10.0.0.0", 7), (96 + 24, "10.0.2.0", 8)] {
-        let key = types::network_key { prefix_length: prefix, address: address(network) };
-        node.put(&node.maps().networks, &key, &types::classes { column: [class; 2] });
+        node.network(network, prefix, class);
     }
     for (to, verdict) in [("10.0.2.9:80", Pass), ("10.0.3.9:80", Drop), ("10.0.1.1:80", Drop)] {
         assert_eq!(node.sends(&tcp("10.0.0.1:40000", to, SYN)), verdict, "{to}");
@@ -132,8 +131,7 @@ fn the_except_of_one_rule_does_not_touch_another_rule() {
         DENY,
     ]);
     for (prefix, network, class) in [(96 + 8, "10.0.0.0", 7), (96 + 16, "10.1.0.0", 0)] {
-        let key = types::network_key { prefix_length: prefix, address: address(network) };
-        node.put(&node.maps().networks, &key, &types::classes { column: [class; 2] });
+        node.network(network, prefix, class);
     }
     for (to, verdict) in [("10.2.0.1:81", Pass), ("10.1.0.1:81", Drop), ("10.1.0.1:80", Pass)] {
         assert_eq!(node.sends(&tcp("10.0.0.1:40000", to, SYN)), verdict, "{to}");

@@ -182,8 +182,23 @@ impl Node {
     }
 
     /// An address has a class in each column.
-    pub(crate) fn classes(&self, text: &str, column: [u32; 2]) {
-        self.put(&self.maps().addresses, &address(text), &types::classes { column });
+    pub(crate) fn classes(&self, text: &str, classes: [u32; 2]) {
+        for (column, class) in (0..).zip(classes) {
+            let key = types::address_key { address: address(text), column };
+            self.put(&self.maps().addresses, &key, &class);
+        }
+    }
+
+    /// A network has a class, in both columns; an IPv4 prefix counts from 96.
+    pub(crate) fn network(&self, text: &str, prefix: u32, class: u32) {
+        for column in 0..2_u32 {
+            let key = types::network_key {
+                prefix_length: 32 + prefix,
+                column: column.to_be(),
+                address: address(text),
+            };
+            self.put(&self.maps().networks, &key, &class);
+        }
     }
 
     pub(crate) fn give_slot_to(&self, pod: u32) {
@@ -216,6 +231,7 @@ impl Node {
             n_words: u32::try_from(rules.len().div_ceil(64)).unwrap(),
             admin_end: tier_end(&[Tier::Admin]),
             baseline_start: tier_end(&[Tier::Admin, Tier::NetworkPolicy]),
+            flags: types::profile_flags::PROFILE_WRITTEN.0,
             ..types::profile::default()
         };
         for (index, rule) in rules.iter().enumerate() {

@@ -1,0 +1,278 @@
+//! One node's data plane: what is pinned, and the process that looks after it now.
+//!
+//! Nothing ends with this value. Links, maps and programs are pinned in one folder of a BPF file system; who
+//! opens it next goes on where this one stopped, and packets notice neither.
+
+use crate::attach::{Attached, Hook, Links, Programs};
+use crate::calls;
+use crate::events::Events;
+use crate::kernel_store::{KernelStore, of_libbpf};
+use crate::object::{self, DEFAULT_SETTINGS};
+use crate::pods::{PodInterface, PodNumber, Pods};
+use crate::skeleton::types::{node_word, settings};
+use crate::writer::{Established, Place, PodMode, WriteError, Writer, Written};
+use libbpf_rs::skel::OpenSkel;
+use libbpf_rs::{MapHandle, OpenMapMut};
+use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
+use policy_engine::PodId;
+use policy_tables::Tables;
+use std::fs;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// How a data plane is set up; `Default` is what a node wants.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub hook: Hook,
+    pub settings: settings,
+    /// Addresses of pods and nodes of the cluster, for both columns of a change.
+    pub max_addresses: u32,
+    pub max_connections: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            hook: Hook::Tcx,
+            settings: DEFAULT_SETTINGS,
+            max_addresses: 2 * 131_072,
+            max_connections: 262_144,
+        }
+    }
+}
+
+/// Why a data plane cannot be opened.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    #[error("`{}` is not in a BPF file system: mount one, for example `mount -t bpf bpf {}`", .0.display(), .0.display())]
+    NotBpfFileSystem(PathBuf),
+    #[error("the data plane in `{}` has schema {found}, and this is schema {ours}: use the version that made it, or `weir dataplane detach` it", folder.display())]
+    OtherSchema { folder: PathBuf, found: u32, ours: u32 },
+    #[error("cannot {doing}: {source}")]
+    Kernel {
+        doing: String,
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// What a pod's policy is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PodPolicy {
+    pub number: PodNumber,
+    pub pod: PodId,
+    pub mode: PodMode,
+    pub established: Established,
+}
+
+#[derive(Debug)]
+pub struct NodePlane {
+    folder: PathBuf,
+    links: Links,
+    programs: Programs,
+    store: KernelStore,
+    writer: Writer,
+    pods: Pods,
+}
+
+impl NodePlane {
+    /// Opens the data plane whose pins are below `root`, or makes it. The calling thread is in the node's
+    /// network namespace, here and in every later call.
+    ///
+    /// # Errors
+    /// Nothing is attached then that was not before.
+    pub fn open(root: &Path, options: &Options) -> Result<Self, OpenError> {
+        if !is_bpf_file_system(root).map_err(|error| failed("look at the folder of pins", error))? {
+            return Err(OpenError::NotBpfFileSystem(root.to_owned()));
+        }
+        let folder = root.join(format!("v{}", object::SCHEMA));
+        let (maps, links) = (folder.join("maps"), folder.join("links"));
+        for path in [&maps, &links] {
+            fs::create_dir_all(path).map_err(|error| failed("create the folder of pins", error))?;
+        }
+        let (programs, mut store) = load(&maps, options)?;
+        claim_schema(&store, &folder)?;
+        let pods = Pods::adopt(&mut store).map_err(|error| failed("read the pods", error))?;
+        let slots: Vec<u32> = pods.slots().collect();
+        let writer = Writer::adopt(&mut store, &slots)
+            .map_err(|error| failed("read the policies", error))?;
+        let links = Links::new(links, options.hook);
+        let plane = Self { folder, links, programs, store, writer, pods };
+        plane.attach_all()?;
+        Ok(plane)
+    }
+
+    fn attach_all(&self) -> Result<(), OpenError> {
+        self.links
+            .attach_behind_services(&self.programs)
+            .map_err(|error| failed("attach to netfilter", error))?;
+        for (_, pod) in self.pods.iter() {
+            // An interface that is gone takes its links along; `remove_pod` clears the rest.
+            if let Err(error) = self.links.attach(&self.programs, pod.interface)
+                && !is_gone(&error)
+            {
+                return Err(failed("attach to an interface", error));
+            }
+        }
+        Ok(())
+    }
+
+    /// What the programs report. One reader at a time.
+    pub fn events(&self) -> io::Result<Events> {
+        Events::new(
+            &MapHandle::from_pinned_path(self.folder.join("maps/events")).map_err(of_libbpf)?,
+        )
+    }
+
+    pub fn pods(&self) -> impl Iterator<Item = (PodNumber, &PodInterface)> {
+        self.pods.iter()
+    }
+
+    /// From now on the interface passes nothing until a policy is written, or everything if the pod says so.
+    ///
+    /// # Errors
+    /// The interface is not attached then.
+    pub fn add_pod(&mut self, pod: &PodInterface) -> io::Result<PodNumber> {
+        let number = self.pods.add(&mut self.store, pod)?;
+        if let Err(error) = self.links.attach(&self.programs, pod.interface) {
+            self.pods.remove(&mut self.store, number)?;
+            return Err(error);
+        }
+        Ok(number)
+    }
+
+    /// The interface is no longer enforced; it may be gone already.
+    pub fn remove_pod(&mut self, number: PodNumber) -> io::Result<()> {
+        if let Some(pod) = self.pods.get(number).cloned() {
+            match self.links.detach(&self.programs, pod.interface) {
+                Err(error) if !is_gone(&error) => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
+        }
+        self.pods.remove(&mut self.store, number)
+    }
+
+    /// Makes these policies hold for these pods: each packet sees all of a change or nothing.
+    ///
+    /// # Errors
+    /// The pods that the change concerned deny everything then.
+    pub fn write(&mut self, tables: &Tables, pods: &[PodPolicy]) -> Result<Written, WriteError> {
+        let places: Vec<Place> = pods
+            .iter()
+            .filter_map(|policy| {
+                let PodPolicy { number, pod, mode, established } = *policy;
+                Some(Place { slot: self.pods.slot(number)?, pod, mode, established })
+            })
+            .collect();
+        self.writer.write(&mut self.store, tables, &places)
+    }
+
+    /// What has to be done once in a while, best once a second: clears what changes left behind, lets
+    /// connections expire, and reports.
+    pub fn tick(&mut self) -> io::Result<()> {
+        self.writer.settle(&mut self.store).map_err(|(_, error)| error)?;
+        calls::run(self.programs.sweep.as_fd()).map(drop)
+    }
+
+    /// Puts back what somebody detached. Returns the pods that were open in between.
+    pub fn repair(&self) -> io::Result<Vec<PodNumber>> {
+        self.links.attach_behind_services(&self.programs)?;
+        let mut repaired = Vec::new();
+        for (number, pod) in self.pods.iter() {
+            match self.links.look(&self.programs, pod.interface) {
+                Ok(Attached::Missing) => {
+                    self.links.detach(&self.programs, pod.interface)?;
+                    self.links.attach(&self.programs, pod.interface)?;
+                    repaired.push(number);
+                }
+                Ok(Attached::First | Attached::Behind) => {}
+                Err(error) if is_gone(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(repaired)
+    }
+
+    /// Ends enforcement: nothing of it stays in the kernel.
+    pub fn detach(self) -> io::Result<()> {
+        for (_, pod) in self.pods.iter() {
+            match self.links.detach(&self.programs, pod.interface) {
+                Err(error) if !is_gone(&error) => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
+        }
+        self.links.detach_behind_services()?;
+        fs::remove_dir_all(&self.folder)
+    }
+}
+
+fn is_bpf_file_system(folder: &Path) -> io::Result<bool> {
+    fs::create_dir_all(folder)?;
+    Ok(statfs(folder)?.filesystem_type() == BPF_FS_MAGIC)
+}
+
+/// The pins are of this schema, or nobody's yet.
+fn claim_schema(store: &KernelStore, folder: &Path) -> Result<(), OpenError> {
+    let of_node = |error| failed("read the schema", error);
+    match store.node_word(node_word::NODE_SCHEMA).map_err(of_node)? {
+        0 => store.set_node_word(node_word::NODE_SCHEMA, object::SCHEMA).map_err(of_node),
+        object::SCHEMA => Ok(()),
+        found => {
+            let folder = folder.to_owned();
+            Err(OpenError::OtherSchema { folder, found, ours: object::SCHEMA })
+        }
+    }
+}
+
+fn is_gone(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(code) if code == nix::libc::ENODEV)
+        || error.kind() == io::ErrorKind::NotFound
+}
+
+fn failed(doing: impl Into<String>, source: io::Error) -> OpenError {
+    OpenError::Kernel { doing: doing.into(), source }
+}
+
+/// Loads the programs over the maps that are pinned, or over new ones, which are then pinned.
+fn load(maps: &Path, options: &Options) -> Result<(Programs, KernelStore), OpenError> {
+    let of_kernel = |doing: &str, error| failed(doing, of_libbpf(error));
+    let mut storage = MaybeUninit::uninit();
+    let mut open = object::open(&mut storage, &options.settings)
+        .map_err(|error| of_kernel("open the object", error))?;
+    for mut map in open.open_object_mut().maps_mut() {
+        size_and_pin(&mut map, maps, options).map_err(|error| of_kernel("set up maps", error))?;
+    }
+    let skeleton = open.load().map_err(|error| of_kernel("load the programs", error))?;
+    let program = |fd: std::os::fd::BorrowedFd<'_>| -> Result<OwnedFd, OpenError> {
+        fd.try_clone_to_owned().map_err(|error| failed("keep a program", error))
+    };
+    let programs = Programs {
+        from_pod: program(skeleton.progs.from_pod.as_fd())?,
+        to_pod: program(skeleton.progs.to_pod.as_fd())?,
+        behind_service: program(skeleton.progs.behind_service.as_fd())?,
+        sweep: program(skeleton.progs.sweep.as_fd())?,
+    };
+    let store =
+        KernelStore::new(|name| MapHandle::from_pinned_path(maps.join(name)).map_err(of_libbpf));
+    Ok((programs, store.map_err(|error| failed("open the maps", error))?))
+}
+
+fn size_and_pin(
+    map: &mut OpenMapMut<'_>,
+    folder: &Path,
+    options: &Options,
+) -> libbpf_rs::Result<()> {
+    let name = map.name().to_string_lossy().into_owned();
+    match name.as_str() {
+        "addresses" => map.set_max_entries(options.max_addresses)?,
+        "connections" => map.set_max_entries(options.max_connections)?,
+        _ => {}
+    }
+    if name.contains('.') {
+        return Ok(());
+    }
+    map.set_pin_path(folder.join(name))
+}

@@ -1,0 +1,179 @@
+//! The pods of a node: their interfaces, addresses and slots.
+
+use crate::skeleton::types;
+use crate::wire::{address, address_of, bytes_of, value_of};
+use crate::writer::{Batch, Store, Table};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::net::IpAddr;
+
+/// A pod's number in the data plane, never given to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PodNumber(pub u32);
+
+impl fmt::Display for PodNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The host's end of a pod's interface, and the addresses that the pod may use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodInterface {
+    /// Its index in the node's network namespace.
+    pub interface: u32,
+    /// At most four, link-local ones included.
+    pub addresses: Vec<IpAddr>,
+    /// Passes everything until a policy is written, instead of nothing.
+    pub open_until_policy: bool,
+}
+
+const MAX_SLOTS: u32 = 4096;
+
+#[derive(Debug)]
+struct Known {
+    slot: u32,
+    interface: PodInterface,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Pods {
+    known: BTreeMap<PodNumber, Known>,
+    /// A slot is used again as late as possible.
+    last_slot: u32,
+    last_number: u32,
+    /// A pod was removed, and a packet of it may still be on its way.
+    unsettled: bool,
+}
+
+impl Pods {
+    /// Those that an earlier process added.
+    pub(crate) fn adopt(store: &mut impl Store) -> io::Result<Self> {
+        let mut pods = Self { unsettled: true, ..Self::default() };
+        for (interface, pod) in store.entries(Table::Pods)?.iter() {
+            let (Some(interface), Some(pod)) =
+                (value_of::<u32>(interface), value_of::<types::pod>(pod))
+            else {
+                return Err(io::ErrorKind::InvalidData.into());
+            };
+            let addresses = pod.addresses.iter().take(pod.n_addresses as usize).map(address_of);
+            let interface = PodInterface {
+                interface,
+                addresses: addresses.collect(),
+                open_until_policy: pod.flags & types::pod_flags::POD_OPEN_UNTIL_POLICY.0 != 0,
+            };
+            pods.last_slot = pods.last_slot.max(pod.slot);
+            pods.known.insert(PodNumber(pod.id), Known { slot: pod.slot, interface });
+        }
+        pods.last_number = store.last_pod()?;
+        Ok(pods)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (PodNumber, &PodInterface)> {
+        self.known.iter().map(|(number, known)| (*number, &known.interface))
+    }
+
+    pub(crate) fn get(&self, number: PodNumber) -> Option<&PodInterface> {
+        self.known.get(&number).map(|known| &known.interface)
+    }
+
+    pub(crate) fn slot(&self, number: PodNumber) -> Option<u32> {
+        self.known.get(&number).map(|known| known.slot)
+    }
+
+    pub(crate) fn slots(&self) -> impl Iterator<Item = u32> + '_ {
+        self.known.values().map(|known| known.slot)
+    }
+
+    /// The pod's word is empty before its interface is known.
+    pub(crate) fn add(
+        &mut self,
+        store: &mut impl Store,
+        pod: &PodInterface,
+    ) -> io::Result<PodNumber> {
+        if pod.addresses.len() > types::limits::MAX_POD_ADDRESSES.0 as usize {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "a pod has more than four addresses",
+            ));
+        }
+        self.settle(store)?;
+        let slot = self.free_slot().ok_or(io::ErrorKind::StorageFull)?;
+        let number = PodNumber(self.last_number + 1);
+        store.set_last_pod(number.0)?;
+        self.last_number = number.0;
+        store.set_policy(slot, 0);
+        let usage = types::usage { pod: number.0, connections: 0 };
+        put(store, Table::Usage, &slot, bytes_of(&usage))?;
+        put(store, Table::Pods, &pod.interface, bytes_of(&record(slot, number, pod)))?;
+        let mut addresses = Batch::default();
+        for of in &pod.addresses {
+            addresses.entry(bytes_of(&address(*of)), &pod.interface.to_ne_bytes());
+        }
+        store.put(Table::LocalAddresses, &addresses)?;
+        self.last_slot = slot;
+        self.known.insert(number, Known { slot, interface: pod.clone() });
+        Ok(number)
+    }
+
+    pub(crate) fn remove(&mut self, store: &mut impl Store, number: PodNumber) -> io::Result<()> {
+        let Some(known) = self.known.get(&number) else { return Ok(()) };
+        let mut interface = Batch::default();
+        interface.key(&known.interface.interface.to_ne_bytes());
+        store.remove(Table::Pods, &interface)?;
+        let mut addresses = Batch::default();
+        let theirs = |of: &&IpAddr| {
+            let others = self.known.iter().filter(|(other, _)| **other != number);
+            others.flat_map(|(_, other)| &other.interface.addresses).any(|other| other == *of)
+        };
+        for of in known.interface.addresses.iter().filter(|of| !theirs(of)) {
+            addresses.key(bytes_of(&address(*of)));
+        }
+        store.remove(Table::LocalAddresses, &addresses)?;
+        self.known.remove(&number);
+        self.unsettled = true;
+        Ok(())
+    }
+
+    /// A packet that found the entry of a removed pod must not find another's in its place.
+    fn settle(&mut self, store: &mut impl Store) -> io::Result<()> {
+        if self.unsettled {
+            store.wait_for_packets()?;
+            self.unsettled = false;
+        }
+        Ok(())
+    }
+
+    fn free_slot(&self) -> Option<u32> {
+        let taken: std::collections::BTreeSet<u32> = self.slots().collect();
+        (1..=MAX_SLOTS)
+            .map(|step| (self.last_slot + step) % MAX_SLOTS)
+            .find(|slot| !taken.contains(slot))
+    }
+}
+
+fn put<K: crate::wire::Wire>(
+    store: &mut impl Store,
+    table: Table,
+    key: &K,
+    value: &[u8],
+) -> io::Result<()> {
+    let mut entry = Batch::default();
+    entry.entry(bytes_of(key), value);
+    store.put(table, &entry)
+}
+
+fn record(slot: u32, number: PodNumber, pod: &PodInterface) -> types::pod {
+    let mut record = types::pod {
+        slot,
+        id: number.0,
+        n_addresses: u32::try_from(pod.addresses.len()).unwrap_or_default(),
+        flags: if pod.open_until_policy { types::pod_flags::POD_OPEN_UNTIL_POLICY.0 } else { 0 },
+        ..types::pod::default()
+    };
+    for (slot, of) in record.addresses.iter_mut().zip(&pod.addresses) {
+        *slot = address(*of);
+    }
+    record
+}

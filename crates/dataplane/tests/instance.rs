@@ -1,0 +1,116 @@
+//! One node's data plane as a whole: it outlives its process, comes back when somebody detaches it, and ends
+//! only by `detach`. Needs root; nothing is seen outside the test's own namespaces.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a failed step is a failed test")]
+
+use dataplane::{
+    Established, Hook, NodePlane, OpenError, Options, PodInterface, PodMode, PodPolicy,
+};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::{CloneFlags, unshare};
+use policy_engine::{Assumptions, PodId, Program};
+use policy_tables::{LocalPod, Modes, Tables};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::{fs, thread};
+
+/// `lo` of a new network namespace.
+const INTERFACE: u32 = 1;
+
+/// Runs in a network and a mount namespace of its own, with a BPF file system.
+fn apart(test: impl FnOnce(&Path) + Send + 'static) {
+    let folder: PathBuf = std::env::temp_dir().join(format!(
+        "dataplane-{}-{:?}",
+        std::process::id(),
+        thread::current().id()
+    ));
+    fs::create_dir_all(&folder).unwrap();
+    let root = folder.clone();
+    let run = move || {
+        unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS)
+            .expect("the test needs root: it makes namespaces");
+        let none: Option<&str> = None;
+        mount(none, "/", none, MsFlags::MS_PRIVATE | MsFlags::MS_REC, none).unwrap();
+        mount(Some("bpf"), &root, Some("bpf"), MsFlags::empty(), none).unwrap();
+        test(&root);
+        umount2(&root, MntFlags::empty()).unwrap();
+    };
+    let result = thread::spawn(run).join();
+    fs::remove_dir_all(&folder).unwrap();
+    if let Err(panic) = result {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+fn pod() -> PodInterface {
+    PodInterface {
+        interface: INTERFACE,
+        addresses: vec![IpAddr::from([10, 0, 0, 1])],
+        open_until_policy: false,
+    }
+}
+
+fn tables() -> (Tables, PodId) {
+    let snapshot = policy_oracle::worlds::random(7).snapshot;
+    let program = Program::compile(snapshot, Assumptions::default());
+    let (pod, _) = program.pods().find(|(_, pod)| !pod.host_network).unwrap();
+    (Tables::build(&program, &[LocalPod { pod }], &Modes::default(), None), pod)
+}
+
+fn survives(root: &Path, options: &Options) {
+    let mut plane = NodePlane::open(root, options).unwrap();
+    let number = plane.add_pod(&pod()).unwrap();
+    let (tables, id) = tables();
+    let policy =
+        PodPolicy { number, pod: id, mode: PodMode::Enforce, established: Established::Revoke };
+    assert_eq!(plane.write(&tables, &[policy]).unwrap().flipped, [id]);
+    plane.tick().unwrap();
+    assert_eq!(plane.write(&tables, &[policy]).unwrap().flipped, [], "nothing changed");
+    drop(plane);
+
+    let mut plane = NodePlane::open(root, options).unwrap();
+    assert_eq!(
+        plane.pods().map(|(of, pod)| (of, pod.clone())).collect::<Vec<_>>(),
+        [(number, pod())]
+    );
+    assert_eq!(plane.repair().unwrap(), [], "nobody detached anything");
+    assert_eq!(
+        plane.write(&tables, &[policy]).unwrap().flipped,
+        [id],
+        "other numbers, same meaning"
+    );
+    plane.tick().unwrap();
+    plane.remove_pod(number).unwrap();
+    assert!(plane.add_pod(&pod()).unwrap() > number, "a number is never given twice");
+    plane.detach().unwrap();
+    assert!(!root.join("v1").exists(), "nothing is left");
+}
+
+#[test]
+fn the_data_plane_outlives_its_process() {
+    apart(|root| survives(root, &Options::default()));
+}
+
+#[test]
+fn so_does_the_one_for_kernels_without_tcx() {
+    apart(|root| survives(root, &Options { hook: Hook::Clsact, ..Options::default() }));
+}
+
+#[test]
+fn what_somebody_detached_is_put_back() {
+    apart(|root| {
+        let mut plane = NodePlane::open(root, &Options::default()).unwrap();
+        let number = plane.add_pod(&pod()).unwrap();
+        fs::remove_file(root.join("v1/links").join(format!("{INTERFACE}-from"))).unwrap();
+        assert_eq!(plane.repair().unwrap(), [number]);
+        assert_eq!(plane.repair().unwrap(), []);
+        plane.detach().unwrap();
+    });
+}
+
+#[test]
+fn pins_need_a_bpf_file_system() {
+    let folder = std::env::temp_dir().join(format!("dataplane-no-bpf-{}", std::process::id()));
+    let error = NodePlane::open(&folder, &Options::default()).unwrap_err();
+    fs::remove_dir_all(&folder).unwrap();
+    assert!(matches!(error, OpenError::NotBpfFileSystem(_)), "{error}");
+}
