@@ -5,8 +5,8 @@
 //! `docs/design/semantics.md` says.
 
 use crate::bits::RuleBits;
-use crate::profile::{Group, Profile};
 use crate::semantics::{Reason, Reasons};
+use crate::shape::{Group, Shape};
 use policy_model::Action;
 
 /// What one side may answer over all readings of the matching rules. At least one is true.
@@ -40,12 +40,12 @@ pub(crate) enum ProtocolRule {
 
 /// `certain`: rules that match in every reading; `possible` has those and the rules that may match.
 pub(crate) fn decide(
-    profile: &Profile,
+    shape: &Shape,
     certain: &RuleBits,
     possible: &RuleBits,
     protocol: ProtocolRule,
 ) -> Outcome {
-    let admin = walk_tier(profile, &profile.admin, certain, possible);
+    let admin = walk_tier(shape, &shape.admin, certain, possible);
     let mut outcome = Outcome {
         allow: admin.allow,
         deny: admin.deny,
@@ -53,10 +53,10 @@ pub(crate) fn decide(
         decider: admin.decider(Decider::Default),
     };
     if admin.pass || admin.open {
-        let decider = if profile.is_isolated() {
-            isolated(profile, certain, possible, protocol, &mut outcome)
+        let decider = if shape.is_isolated {
+            isolated(shape, certain, possible, protocol, &mut outcome)
         } else {
-            let baseline = walk_tier(profile, &profile.baseline, certain, possible);
+            let baseline = walk_tier(shape, &shape.baseline, certain, possible);
             outcome.allow |= baseline.allow || baseline.pass || baseline.open;
             outcome.deny |= baseline.deny;
             outcome.reasons = outcome.reasons.union(baseline.reasons);
@@ -74,13 +74,13 @@ pub(crate) fn decide(
 
 /// The NetworkPolicy tier of an isolated pod: any matching rule allows, else the default denies.
 fn isolated(
-    profile: &Profile,
+    shape: &Shape,
     certain: &RuleBits,
     possible: &RuleBits,
     protocol: ProtocolRule,
     outcome: &mut Outcome,
 ) -> Decider {
-    let first = possible.first_in(&profile.network_policy);
+    let first = possible.first_in(&shape.network_policy);
     match protocol {
         ProtocolRule::Undefined => {
             outcome.allow = true;
@@ -89,7 +89,7 @@ fn isolated(
         }
         ProtocolRule::Defined => {
             outcome.allow |= first.is_some();
-            if certain.first_in(&profile.network_policy).is_none() {
+            if certain.first_in(&shape.network_policy).is_none() {
                 outcome.deny = true;
                 if first.is_some() {
                     outcome.reasons = outcome.reasons.with(Reason::DomainNames);
@@ -126,7 +126,7 @@ impl TierOutcome {
 }
 
 fn walk_tier(
-    profile: &Profile,
+    shape: &Shape,
     groups: &[Group],
     certain: &RuleBits,
     possible: &RuleBits,
@@ -141,7 +141,7 @@ fn walk_tier(
         for policy in &group.policies {
             let mut from = policy.start;
             while let Some(rule) = possible.first_in(&(from..policy.end)) {
-                tier.take(rule, profile.action(rule));
+                tier.take(rule, shape.action(rule));
                 n_matching += usize::from(from == policy.start);
                 if certain.contains(rule) {
                     matched = true;

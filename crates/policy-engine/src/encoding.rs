@@ -62,12 +62,12 @@ impl RuleList {
 
     /// Where the rules of the Admin tier end.
     pub fn admin_end(&self) -> usize {
-        self.profile.network_policy.start
+        self.profile.shape.network_policy.start
     }
 
     /// Where the rules of the Baseline tier start.
     pub fn baseline_start(&self) -> usize {
-        self.profile.network_policy.end
+        self.profile.shape.network_policy.end
     }
 
     pub fn n_rules(&self) -> usize {
@@ -76,7 +76,7 @@ impl RuleList {
 
     /// Whether a rule names a port by its name.
     pub fn has_port_names(&self) -> bool {
-        self.profile.ports.has_names()
+        self.profile.shape.ports.has_names()
     }
 
     /// All terms that its rules name.
@@ -104,7 +104,7 @@ impl Program {
             Some(ListedRule {
                 id: RuleId::of(&list.profile, list.direction, index)?,
                 policy: &policy.policy,
-                action: slot.action,
+                action: list.profile.action(index),
                 any_peer: rule.any,
                 terms: rule.terms.iter().copied().chain(networks).collect(),
                 has_domain_names: !rule.domains.is_empty(),

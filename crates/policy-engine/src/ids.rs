@@ -1,6 +1,7 @@
 //! Typed indices into a program's tables.
 
 use std::fmt;
+use std::sync::Arc;
 
 macro_rules! id {
     ($(#[$doc:meta])* $vis:vis $name:ident) => {
@@ -41,6 +42,10 @@ id!(
     pub ProfileId
 );
 id!(
+    /// What decides of profiles, interned.
+    pub(crate) ShapeId
+);
+id!(
     /// Something that a rule's peer can select, interned.
     pub TermId
 );
@@ -52,8 +57,8 @@ id!(
 /// A growing table that gives equal values equal indices.
 #[derive(Clone, Debug)]
 pub(crate) struct Interner<K> {
-    values: Vec<std::sync::Arc<K>>,
-    ids: rustc_hash::FxHashMap<std::sync::Arc<K>, usize>,
+    values: Vec<Arc<K>>,
+    ids: rustc_hash::FxHashMap<Arc<K>, usize>,
 }
 
 impl<K> Default for Interner<K> {
@@ -64,16 +69,21 @@ impl<K> Default for Interner<K> {
 
 impl<K: Eq + std::hash::Hash> Interner<K> {
     pub(crate) fn intern(&mut self, value: K) -> usize {
-        if let Some(id) = self.ids.get(&value) {
-            return *id;
-        }
-        let shared = std::sync::Arc::new(value);
-        self.values.push(std::sync::Arc::clone(&shared));
-        self.ids.insert(shared, self.values.len() - 1);
-        self.values.len() - 1
+        self.intern_shared(value).0
     }
 
-    pub(crate) fn values(&self) -> &[std::sync::Arc<K>] {
+    /// [`Self::intern`], with the value that has the index.
+    pub(crate) fn intern_shared(&mut self, value: K) -> (usize, Arc<K>) {
+        if let Some((known, id)) = self.ids.get_key_value(&value) {
+            return (*id, Arc::clone(known));
+        }
+        let shared = Arc::new(value);
+        self.values.push(Arc::clone(&shared));
+        self.ids.insert(Arc::clone(&shared), self.values.len() - 1);
+        (self.values.len() - 1, shared)
+    }
+
+    pub(crate) fn values(&self) -> &[Arc<K>] {
         &self.values
     }
 }

@@ -44,6 +44,7 @@ mod reach;
 mod rows;
 mod semantics;
 mod services;
+mod shape;
 mod side;
 mod terms;
 mod traffic;
@@ -63,7 +64,7 @@ pub use exposure::{
 };
 pub use fix::{Fix, NoFix, Opening, PolicyChange, SharedLabels, Wanted};
 pub use ids::{ClassId, PodId, PolicyIx, ProfileId, TermId};
-pub use map::{ConnectionMap, Granularity, MapPeer, MapRow};
+pub use map::{ConnectionMap, Granularity, MapPart, MapParts, MapPeer, MapRow};
 pub use near_miss::{
     Difference, LabelDifference, LabelOwner, NearMiss, PortDifference, RulePart, ServicePortHint,
 };

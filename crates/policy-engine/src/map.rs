@@ -1,5 +1,9 @@
 //! The connection map: who may talk to whom, by pod, workload or namespace, one source at a time.
 
+mod parts;
+
+pub use parts::{MapPart, MapParts};
+
 use crate::ids::{ClassId, PodId};
 use crate::program::Program;
 use crate::rows::{Reached, Rows};
@@ -8,6 +12,7 @@ use net_types::AddressSet;
 use policy_model::{Direction, WorkloadRef};
 use roaring::RoaringBitmap;
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -40,6 +45,8 @@ pub enum MapPeer {
 pub struct MapRow<'m> {
     pub from: &'m MapPeer,
     pub to: &'m MapPeer,
+    /// The places of both ends among [`ConnectionMap::peers`]; `None` for addresses outside.
+    pub places: [Option<usize>; 2],
     pub traffic: &'m PairTraffic,
 }
 
@@ -49,8 +56,9 @@ pub struct ConnectionMap<'p> {
     program: &'p Program,
     peers: Vec<(MapPeer, RoaringBitmap)>,
     /// By class: the peers that have a pod of it, ascending.
-    peers_of_class: FxHashMap<ClassId, Vec<usize>>,
-    peer_of_pod: FxHashMap<u32, usize>,
+    peers_of_class: Vec<SmallVec<[u32; 2]>>,
+    /// By pod.
+    peer_of_pod: Vec<Option<u32>>,
     focus: Option<Focus>,
 }
 
@@ -76,14 +84,18 @@ impl Program {
             groups.entry(peer).or_default().insert(id.0);
         }
         let peers: Vec<(MapPeer, RoaringBitmap)> = groups.into_iter().collect();
-        let mut peers_of_class: FxHashMap<ClassId, Vec<usize>> = FxHashMap::default();
-        let mut peer_of_pod = FxHashMap::default();
-        for (index, (_, pods)) in peers.iter().enumerate() {
-            for pod in pods {
-                peer_of_pod.insert(pod, index);
-                let Some(class) = self.classes.of(PodId(pod)) else { continue };
-                let known = peers_of_class.entry(class).or_default();
-                if known.last() != Some(&index) {
+        let mut peers_of_class = vec![SmallVec::<[u32; 2]>::new(); self.classes.n_keys()];
+        let n_pods = self.objects.pods().last().map_or(0, |(id, _)| id.index() + 1);
+        let mut peer_of_pod = vec![None; n_pods];
+        for (index, (_, pods)) in (0..).zip(&peers) {
+            for pod in pods.iter().map(PodId) {
+                if let Some(slot) = peer_of_pod.get_mut(pod.index()) {
+                    *slot = Some(index);
+                }
+                let class = self.classes.of(pod);
+                if let Some(known) = class.and_then(|class| peers_of_class.get_mut(class.index()))
+                    && known.last() != Some(&index)
+                {
                     known.push(index);
                 }
             }
@@ -99,7 +111,7 @@ impl ConnectionMap<'_> {
         let mut peers = vec![false; self.peers.len()];
         let mut classes = RoaringBitmap::new();
         for pod in pods {
-            if let Some(slot) = self.peer_of_pod.get(&pod.0).and_then(|peer| peers.get_mut(*peer)) {
+            if let Some(slot) = self.peer_of(pod).and_then(|peer| peers.get_mut(peer as usize)) {
                 *slot = true;
             }
         }
@@ -124,13 +136,20 @@ impl ConnectionMap<'_> {
     /// Visits every row, by source, then destination, with the outside last; `visit` returns false to
     /// stop. The order depends on nothing but names.
     pub fn visit(&self, mut visit: impl FnMut(MapRow<'_>) -> bool) {
-        let mut rows = RowCache::new(self.program);
-        for source in 0..self.peers.len() {
-            if !self.visit_from(source, &mut rows, &mut visit) {
+        let mut parts = self.parts();
+        for part in 0..self.n_parts() {
+            if !self.visit_part(&parts.part(part), &mut visit) {
                 return;
             }
         }
-        self.visit_from_outside(&mut rows.rows.cache, &mut visit);
+    }
+
+    fn peer_of(&self, pod: PodId) -> Option<u32> {
+        self.peer_of_pod.get(pod.index()).copied().flatten()
+    }
+
+    fn peers_of(&self, class: ClassId) -> &[u32] {
+        self.peers_of_class.get(class.index()).map_or(&[], |peers| peers.as_slice())
     }
 
     pub(crate) fn program(&self) -> &Program {
@@ -141,42 +160,18 @@ impl ConnectionMap<'_> {
         self.focus.as_ref().is_none_or(|f| f.peers.get(peer).copied().unwrap_or_default())
     }
 
-    fn visit_from(
-        &self,
-        source: usize,
-        rows: &mut RowCache<'_>,
-        visit: &mut impl FnMut(MapRow<'_>) -> bool,
-    ) -> bool {
-        let Some((from, pods)) = self.peers.get(source) else { return true };
-        let focused = self.is_focused(source);
-        let only = self.focus.as_ref().filter(|_| !focused).map(|focus| &focus.classes);
-        let mut reached = self.reached_from(pods, rows, only);
-        reached.remove(&source);
-        for (peer, traffic) in &reached {
-            if !focused && !self.is_focused(*peer) {
-                continue;
-            }
-            let Some((to, _)) = self.peers.get(*peer) else { continue };
-            if !visit(MapRow { from, to, traffic }) {
-                return false;
-            }
-        }
-        !focused || self.visit_outside((from, pods), Direction::Egress, &mut rows.rows.cache, visit)
-    }
-
-    /// By peer: what the pods may open to it, the peer itself among them.
+    /// Ascending by peer: what the pods may open to it, the peer itself among them.
     fn reached_from(
         &self,
         pods: &RoaringBitmap,
         rows: &mut RowCache<'_>,
         only: Option<&RoaringBitmap>,
-    ) -> BTreeMap<usize, Rc<PairTraffic>> {
-        let mut reached = BTreeMap::new();
+    ) -> Vec<(usize, Rc<PairTraffic>)> {
         for class in self.classes_of(pods) {
             let row = rows.row(self, class, only);
-            self.expand(&row, &mut reached);
+            self.expand(&row, &mut rows.reached);
         }
-        reached
+        rows.reached.take()
     }
 
     /// The row of one peer, also towards itself, regardless of any focus.
@@ -184,7 +179,7 @@ impl ConnectionMap<'_> {
         &self,
         peer: usize,
         rows: &mut RowCache<'_>,
-    ) -> BTreeMap<usize, Rc<PairTraffic>> {
+    ) -> Vec<(usize, Rc<PairTraffic>)> {
         let pods = self.peers.get(peer).map(|(_, pods)| pods);
         pods.map(|pods| self.reached_from(pods, rows, None)).unwrap_or_default()
     }
@@ -208,39 +203,14 @@ impl ConnectionMap<'_> {
         classes
     }
 
-    fn expand(&self, row: &[Reached], into: &mut BTreeMap<usize, Rc<PairTraffic>>) {
-        let mut add = |peer: usize, traffic: &Rc<PairTraffic>| match into.get_mut(&peer) {
-            Some(known) if known == traffic => {}
-            Some(known) => *known = Rc::new(known.union(traffic)),
-            None => {
-                into.insert(peer, Rc::clone(traffic));
-            }
-        };
+    fn expand(&self, row: &[Reached], into: &mut ReachedPeers) {
         for Reached { class, pods, traffic } in row {
             match pods {
-                None => {
-                    let peers = self.peers_of_class.get(class).into_iter().flatten();
-                    peers.for_each(|peer| add(*peer, traffic));
-                }
+                None => self.peers_of(*class).iter().for_each(|peer| into.add(*peer, traffic)),
                 Some(pods) => {
-                    let peers = pods.iter().filter_map(|pod| self.peer_of_pod.get(&pod));
-                    peers.for_each(|peer| add(*peer, traffic));
+                    let peers = pods.iter().filter_map(|pod| self.peer_of(PodId(pod)));
+                    peers.for_each(|peer| into.add(peer, traffic));
                 }
-            }
-        }
-    }
-
-    fn visit_from_outside(
-        &self,
-        cache: &mut TrafficCache,
-        visit: &mut impl FnMut(MapRow<'_>) -> bool,
-    ) {
-        for (peer, entry) in self.peers.iter().enumerate() {
-            let (to, pods) = entry;
-            if self.is_focused(peer)
-                && !self.visit_outside((to, pods), Direction::Ingress, cache, visit)
-            {
-                return;
             }
         }
     }
@@ -258,28 +228,6 @@ impl ConnectionMap<'_> {
             pieces = if pieces.is_empty() { of_class } else { overlay(&pieces, &of_class) };
         }
         pieces
-    }
-
-    /// Addresses with the same traffic share a row; the pods of a peer add up.
-    fn visit_outside(
-        &self,
-        (peer, pods): (&MapPeer, &RoaringBitmap),
-        direction: Direction,
-        cache: &mut TrafficCache,
-        visit: &mut impl FnMut(MapRow<'_>) -> bool,
-    ) -> bool {
-        let pieces = self.pieces(pods, direction, cache);
-        for (addresses, traffic) in pieces.iter().filter(|(_, traffic)| !traffic.is_empty()) {
-            let outside = MapPeer::Outside(addresses.clone());
-            let row = match direction {
-                Direction::Egress => MapRow { from: peer, to: &outside, traffic },
-                Direction::Ingress => MapRow { from: &outside, to: peer, traffic },
-            };
-            if !visit(row) {
-                return false;
-            }
-        }
-        true
     }
 }
 
@@ -309,13 +257,51 @@ fn overlay(
 pub(crate) struct RowCache<'p> {
     rows: Rows<'p>,
     known: FxHashMap<ClassId, Rc<Vec<Reached>>>,
+    reached: ReachedPeers,
+}
+
+/// What several classes reach, by peer.
+#[derive(Debug, Default)]
+struct ReachedPeers {
+    by_peer: Vec<Option<Rc<PairTraffic>>>,
+    /// The peers that have an entry, in any order.
+    peers: Vec<u32>,
+}
+
+impl ReachedPeers {
+    fn add(&mut self, peer: u32, traffic: &Rc<PairTraffic>) {
+        let index = peer as usize;
+        if self.by_peer.len() <= index {
+            self.by_peer.resize(index + 1, None);
+        }
+        match self.by_peer.get_mut(index) {
+            Some(Some(known)) if known == traffic => {}
+            Some(Some(known)) => *known = Rc::new(known.union(traffic)),
+            Some(slot @ None) => {
+                *slot = Some(Rc::clone(traffic));
+                self.peers.push(peer);
+            }
+            None => {}
+        }
+    }
+
+    /// Ascending by peer; nothing is left.
+    fn take(&mut self) -> Vec<(usize, Rc<PairTraffic>)> {
+        self.peers.sort_unstable();
+        let slots = self.peers.drain(..).filter_map(|peer| {
+            let slot = self.by_peer.get_mut(peer as usize)?;
+            Some((peer as usize, slot.take()?))
+        });
+        slots.collect()
+    }
 }
 
 const ROW_CACHE_LIMIT: usize = 64;
 
 impl<'p> RowCache<'p> {
     pub(crate) fn new(program: &'p Program) -> Self {
-        Self { rows: Rows::new(program), known: FxHashMap::default() }
+        let (known, reached) = (FxHashMap::default(), ReachedPeers::default());
+        Self { rows: Rows::new(program), known, reached }
     }
 
     fn row(
@@ -324,8 +310,7 @@ impl<'p> RowCache<'p> {
         class: ClassId,
         only: Option<&RoaringBitmap>,
     ) -> Rc<Vec<Reached>> {
-        let shared = map.peers_of_class.get(&class).is_some_and(|peers| peers.len() > 1);
-        if !shared || only.is_some() {
+        if map.peers_of(class).len() <= 1 || only.is_some() {
             return Rc::new(self.rows.row(class, only));
         }
         if self.known.len() >= ROW_CACHE_LIMIT {

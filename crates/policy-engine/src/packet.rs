@@ -83,9 +83,12 @@ impl Program {
         if self.assumptions.semantics == Semantics::Upstream && profile.looks_at_addresses() {
             rules.union_with(self.rules_at_address(profile, (peer_pod, peer), packet.family)?);
         }
-        let rules =
-            rules.intersection(&profile.ports.at(packet.protocol, packet.port, packet.served));
-        let outcome = decide(profile, &rules, &rules, ProtocolRule::Defined);
+        let rules = rules.intersection(&profile.shape.ports.at(
+            packet.protocol,
+            packet.port,
+            packet.served,
+        ));
+        let outcome = decide(&profile.shape, &rules, &rules, ProtocolRule::Defined);
         let cause = match outcome.decider {
             Decider::Rule(rule) => RuleId::of(profile, direction, rule).map(Cause::Rule),
             Decider::Isolation => profile.isolating.first().copied().map(Cause::Isolation),

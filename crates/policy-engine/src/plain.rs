@@ -3,32 +3,48 @@
 //! Two classes are plain to each other when the question has one reading: neither is on the host
 //! network, they share one address family, and no profile of more than 64 rules or network that
 //! splits the assumed pod networks is in the way. Then the rules that match are one word for each
-//! side, and a pair costs two merges and three look-ups. Everything else takes the general path;
-//! both must give the same answer.
+//! side. Everything else takes the general path; both must give the same answer.
 
-use crate::bits::RuleBits;
+mod hub;
+mod memory;
+
 use crate::classes::{AddressKey, ClassKey};
-use crate::decide::{ProtocolRule, decide};
-use crate::ids::{ClassId, ProfileId, TermId};
-use crate::profile::Profile;
+use crate::ids::{ClassId, ProfileId, ShapeId, TermId};
+use crate::profile::{Profile, Words};
 use crate::program::Program;
-use crate::semantics::{Reasons, Semantics};
+use crate::semantics::Semantics;
 use crate::traffic::PairTraffic;
-use net_types::{Family, PortRange, PortSet, Protocol, Traffic};
-use policy_model::{ContainerPort, Direction};
-use rustc_hash::FxHashMap;
+use hub::{Hub, TermIndex};
+use memory::Memory;
+use net_types::Family;
+use policy_model::Direction;
 use std::net::IpAddr;
 use std::rc::Rc;
 
-/// What a plain pair looks at, gathered so that a row reads memory in order.
 #[derive(Debug)]
-struct PlainClass<'p> {
-    terms: &'p [TermId],
+pub(crate) struct PlainClasses<'p> {
+    program: &'p Program,
+    /// By class.
+    classes: Vec<Option<PlainClass>>,
+    /// The terms of all plain classes, one class after the other.
+    terms: Vec<TermId>,
+    networks_apply: bool,
+    /// For rows and for columns; each is made when it is first needed.
+    source: Option<Hub<'p>>,
+    destination: Option<Hub<'p>>,
+    memory: Memory,
+}
+
+/// What a plain pair looks at; small, because a row reads one for each pair.
+#[derive(Clone, Copy, Debug)]
+struct PlainClass {
+    /// Where its terms begin and end in [`PlainClasses::terms`].
+    terms: (usize, usize),
     v4: Option<Address>,
     v6: Option<Address>,
     served: usize,
-    egress: PlainSide<'p>,
-    ingress: PlainSide<'p>,
+    ingress: PlainSide,
+    egress: PlainSide,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -37,126 +53,106 @@ enum Address {
     Unknown,
 }
 
-/// A profile whose rule sets fit one word, with what every pair reads beside it.
+/// No profile at all allows everything; one that is too big for a word is asked the general way.
 #[derive(Clone, Copy, Debug)]
-struct PlainProfile<'p> {
+enum PlainSide {
+    Open,
+    Rules(PlainProfile),
+    TooBig,
+}
+
+/// A profile whose rule sets fit one word.
+#[derive(Clone, Copy, Debug)]
+struct PlainProfile {
     id: ProfileId,
-    profile: &'p Profile,
+    shape: ShapeId,
     /// Rules for any peer.
     any: u64,
-    /// Sorted by term.
-    words: &'p [(TermId, u64)],
     has_networks: bool,
     has_names: bool,
 }
 
-/// No profile at all allows everything; one that is too big for a word is asked the general way.
-#[derive(Clone, Copy, Debug)]
-enum PlainSide<'p> {
-    Open,
-    Rules(PlainProfile<'p>),
-    TooBig,
-}
-
-/// What a side allows. Only protocols without ports may be open to readings.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-struct SideTraffic {
-    allowed: Traffic,
-    /// Protocols without ports are allowed in some reading.
-    other_may: bool,
-    reasons: Reasons,
-}
-
-/// A [`SideTraffic`], by its place in [`Memory::sets`].
-type SetIx = u32;
-
-#[derive(Debug)]
-pub(crate) struct PlainClasses<'p> {
-    program: &'p Program,
-    classes: Vec<Option<PlainClass<'p>>>,
-    networks_apply: bool,
-    memory: Memory,
-}
-
-/// By the destination's named ports and the matching rules; `None` where the answer is not settled.
-type KnownSides = FxHashMap<(usize, u64), Option<SetIx>>;
-
-/// Answers of sides and of pairs of sides, each computed once.
-#[derive(Debug, Default)]
-struct Memory {
-    sets: Vec<SideTraffic>,
-    ids: FxHashMap<SideTraffic, SetIx>,
-    /// By profile: few sets of its rules ever match a peer together.
-    sides: Vec<KnownSides>,
-    pairs: FxHashMap<(SetIx, SetIx), Rc<PairTraffic>>,
+impl PlainClass {
+    fn side(&self, direction: Direction) -> PlainSide {
+        match direction {
+            Direction::Ingress => self.ingress,
+            Direction::Egress => self.egress,
+        }
+    }
 }
 
 impl<'p> PlainClasses<'p> {
     pub(crate) fn new(program: &'p Program) -> Self {
-        let mut classes: Vec<Option<PlainClass<'p>>> = Vec::new();
-        classes.resize_with(program.classes.n_keys(), || None);
+        let mut classes: Vec<Option<PlainClass>> = vec![None; program.classes.n_keys()];
+        let mut terms = Vec::new();
         for (class, key, _) in program.classes.live() {
             if let Some(slot) = classes.get_mut(class.index()) {
-                *slot = plain_class(program, class, key);
+                *slot = plain_class(program, class, key, &mut terms);
             }
         }
-        let networks_apply = program.assumptions.semantics == Semantics::Upstream;
-        Self { program, classes, networks_apply, memory: Memory::default() }
+        Self {
+            program,
+            classes,
+            terms,
+            networks_apply: program.assumptions.semantics == Semantics::Upstream,
+            source: None,
+            destination: None,
+            memory: Memory::new(),
+        }
     }
 
-    /// `None` where the pair is not plain.
-    pub(crate) fn between(&mut self, from: ClassId, to: ClassId) -> Option<Rc<PairTraffic>> {
-        let source = self.classes.get(from.index())?.as_ref()?;
-        let destination = self.classes.get(to.index())?.as_ref()?;
-        let (of_source, of_destination) =
-            match (source.v4.zip(destination.v4), source.v6.zip(destination.v6)) {
-                (Some(v4), None) => (Place(v4.0, Family::V4), Place(v4.1, Family::V4)),
-                (None, Some(v6)) => (Place(v6.0, Family::V6), Place(v6.1, Family::V6)),
-                (Some(_), Some(_)) | (None, None) => return None,
-            };
-        let sides = [
-            (source.egress, destination.terms, of_destination),
-            (destination.ingress, source.terms, of_source),
-        ];
-        let [egress, ingress] = sides.map(|(side, terms, place)| match side {
-            PlainSide::Open => Some(self.memory.everything()),
+    /// Between the hub, which is the source where `own` is egress, and a peer. `None` where the pair is
+    /// not plain. Quick as long as the hub stays the same.
+    pub(crate) fn between(
+        &mut self,
+        (hub, own): (ClassId, Direction),
+        peer: ClassId,
+    ) -> Option<Rc<PairTraffic>> {
+        let of_hub = self.classes.get(hub.index())?.as_ref()?;
+        let of_peer = self.classes.get(peer.index())?.as_ref()?;
+        let (place_of_hub, place_of_peer) = places(of_hub, of_peer)?;
+        let (table, theirs, served) = match own {
+            Direction::Egress => (&mut self.source, Direction::Ingress, of_peer.served),
+            Direction::Ingress => (&mut self.destination, Direction::Egress, of_hub.served),
+        };
+        let table = table.get_or_insert_with(|| new_hub(self.program, &self.classes, theirs));
+        if table.class != Some(hub) {
+            let (words, terms) = own_words(self.program, hub, own);
+            table.turn(hub, words, terms);
+        }
+        let mut side = |side: PlainSide, by_term: &dyn Fn(ProfileId) -> u64, place| match side {
+            PlainSide::Open => Some(Memory::EVERYTHING),
             PlainSide::TooBig => None,
             PlainSide::Rules(mine) => {
-                let rules = mine.matching(terms, place, self.networks_apply)?;
-                self.memory.side(self.program, mine, destination.served, rules)
+                let mut rules = mine.any | by_term(mine.id);
+                if mine.has_networks && self.networks_apply {
+                    rules |= rules_at(self.program.profile(mine.id)?, place)?;
+                }
+                let served = if mine.has_names { served } else { 0 };
+                self.memory.side(self.program, mine.shape, served, rules)
             }
-        });
-        Some(self.memory.pair(egress?, ingress?))
+        };
+        let (start, end) = of_peer.terms;
+        let terms_of_peer = self.terms.get(start..end).unwrap_or_default();
+        let own_rules = |_| table.own_rules(terms_of_peer);
+        let own_side = side(of_hub.side(own), &own_rules, place_of_peer)?;
+        let their_rules = |profile| table.their_rules(profile);
+        let their_side = side(of_peer.side(theirs), &their_rules, place_of_hub)?;
+        let (egress, ingress) = match own {
+            Direction::Egress => (own_side, their_side),
+            Direction::Ingress => (their_side, own_side),
+        };
+        Some(self.memory.pair(egress, ingress))
     }
 }
 
-impl PlainProfile<'_> {
-    /// The rules that match the peer; `None` where its unknown address makes a difference.
-    fn matching(&self, terms: &[TermId], place: Place, networks_apply: bool) -> Option<u64> {
-        let mut rules = self.any;
-        let mut mine = self.words.iter();
-        let mut next = mine.next();
-        for term in terms {
-            while let Some((other, word)) = next
-                && other <= term
-            {
-                if other == term {
-                    rules |= word;
-                }
-                next = mine.next();
-            }
-        }
-        if self.has_networks && networks_apply {
-            let inside = match place {
-                Place(Address::Known(address), _) => self.profile.containing(address)?,
-                Place(Address::Unknown, family) => match self.profile.containing_unknown(family) {
-                    [only] => only,
-                    [] | [_, _, ..] => return None,
-                },
-            };
-            rules |= inside.word()?;
-        }
-        Some(rules)
+/// The addresses in the only family that both have.
+fn places(a: &PlainClass, b: &PlainClass) -> Option<(Place, Place)> {
+    let at = |family, (a, b)| (Place(a, family), Place(b, family));
+    match (a.v4.zip(b.v4), a.v6.zip(b.v6)) {
+        (Some(v4), None) => Some(at(Family::V4, v4)),
+        (None, Some(v6)) => Some(at(Family::V6, v6)),
+        (Some(_), Some(_)) | (None, None) => None,
     }
 }
 
@@ -164,11 +160,49 @@ impl PlainProfile<'_> {
 #[derive(Clone, Copy)]
 struct Place(Address, Family);
 
-fn plain_class<'p>(
-    program: &'p Program,
+/// The rules whose networks contain the peer; `None` where its unknown address makes a difference.
+fn rules_at(profile: &Profile, Place(address, family): Place) -> Option<u64> {
+    let inside = match address {
+        Address::Known(address) => profile.containing(address)?,
+        Address::Unknown => match profile.containing_unknown(family) {
+            [only] => only,
+            [] | [_, _, ..] => return None,
+        },
+    };
+    inside.word()
+}
+
+/// `theirs` is the side of the peers.
+fn new_hub<'p>(program: &'p Program, classes: &[Option<PlainClass>], theirs: Direction) -> Hub<'p> {
+    let mut is_known = vec![false; program.n_profiles()];
+    let mut profiles = Vec::new();
+    for class in classes.iter().flatten() {
+        if let PlainSide::Rules(PlainProfile { id, .. }) = class.side(theirs)
+            && let Some(is_known) = is_known.get_mut(id.index())
+            && !std::mem::replace(is_known, true)
+            && let Some(words) = program.profile(id).and_then(|profile| profile.words())
+        {
+            profiles.push((id, words));
+        }
+    }
+    let index = TermIndex::new(program.terms.len(), &profiles);
+    Hub::new(program.terms.len(), program.n_profiles(), index)
+}
+
+/// The rules of a class's own side, and its terms.
+fn own_words(program: &Program, class: ClassId, own: Direction) -> (Words<'_>, &[TermId]) {
+    let Some(key) = program.classes.key(class) else { return Default::default() };
+    let profile = program.profile_of(key.policies, own);
+    let words = profile.and_then(|(_, profile)| profile.words());
+    (words.unwrap_or_default(), &key.terms)
+}
+
+fn plain_class(
+    program: &Program,
     class: ClassId,
-    key: &'p ClassKey,
-) -> Option<PlainClass<'p>> {
+    key: &ClassKey,
+    terms: &mut Vec<TermId>,
+) -> Option<PlainClass> {
     let pod = program.objects.pod(program.first_pod(class)?)?;
     let known = |family| {
         let address = pod.addresses.iter().find(|address| Family::of(**address) == family);
@@ -180,120 +214,31 @@ fn plain_class<'p>(
         AddressKey::Unknown => (unknown(Family::V4), unknown(Family::V6)),
         AddressKey::Host(_) => return None,
     };
-    let profile = |direction| match program.profile_of(key.policies, direction) {
+    let side = |direction| match program.profile_of(key.policies, direction) {
         Some((id, profile)) if !profile.is_open() => plain_profile(id, profile),
         Some(_) | None => PlainSide::Open,
     };
+    let start = terms.len();
+    terms.extend_from_slice(&key.terms);
     Some(PlainClass {
-        terms: &key.terms,
+        terms: (start, terms.len()),
         v4,
         v6,
         served: key.ports,
-        egress: profile(Direction::Egress),
-        ingress: profile(Direction::Ingress),
+        ingress: side(Direction::Ingress),
+        egress: side(Direction::Egress),
     })
 }
 
-fn plain_profile(id: ProfileId, profile: &Profile) -> PlainSide<'_> {
+fn plain_profile(id: ProfileId, profile: &Profile) -> PlainSide {
     match (profile.words(), profile.any().word()) {
-        (Some(words), Some(any)) => PlainSide::Rules(PlainProfile {
+        (Some(_), Some(any)) => PlainSide::Rules(PlainProfile {
             id,
-            profile,
+            shape: profile.shape_id,
             any,
-            words,
             has_networks: profile.looks_at_addresses(),
-            has_names: profile.ports.has_names(),
+            has_names: profile.shape.ports.has_names(),
         }),
         (None, _) | (_, None) => PlainSide::TooBig,
     }
-}
-
-impl Memory {
-    fn intern(&mut self, traffic: SideTraffic) -> SetIx {
-        if let Some(id) = self.ids.get(&traffic) {
-            return *id;
-        }
-        let id = SetIx::try_from(self.sets.len()).unwrap_or(SetIx::MAX);
-        self.sets.push(traffic.clone());
-        self.ids.insert(traffic, id);
-        id
-    }
-
-    fn everything(&mut self) -> SetIx {
-        self.intern(SideTraffic {
-            allowed: Traffic::all(),
-            other_may: true,
-            reasons: Reasons::NONE,
-        })
-    }
-
-    fn side(
-        &mut self,
-        program: &Program,
-        mine: PlainProfile<'_>,
-        served: usize,
-        rules: u64,
-    ) -> Option<SetIx> {
-        let named = if mine.has_names { served } else { 0 };
-        let known = self.sides.get(mine.id.index());
-        if let Some(id) = known.and_then(|sides| sides.get(&(named, rules))) {
-            return *id;
-        }
-        let served = program.classes.served(named);
-        let id = side_traffic(program, mine.profile, served, rules).map(|set| self.intern(set));
-        if self.sides.len() <= mine.id.index() {
-            self.sides.resize_with(mine.id.index() + 1, KnownSides::default);
-        }
-        if let Some(sides) = self.sides.get_mut(mine.id.index()) {
-            sides.insert((named, rules), id);
-        }
-        id
-    }
-
-    fn pair(&mut self, egress: SetIx, ingress: SetIx) -> Rc<PairTraffic> {
-        if let Some(known) = self.pairs.get(&(egress, ingress)) {
-            return Rc::clone(known);
-        }
-        let set = |ix: SetIx| self.sets.get(ix as usize).cloned().unwrap_or_default();
-        let (egress_set, ingress_set) = (set(egress), set(ingress));
-        let mut traffic = PairTraffic {
-            allowed: egress_set.allowed.intersection(&ingress_set.allowed),
-            ..PairTraffic::default()
-        };
-        if egress_set.other_may && ingress_set.other_may && !traffic.allowed.other {
-            traffic.undefined.other = true;
-            traffic.reasons = egress_set.reasons.union(ingress_set.reasons);
-        }
-        let traffic = Rc::new(traffic);
-        self.pairs.insert((egress, ingress), Rc::clone(&traffic));
-        traffic
-    }
-}
-
-/// What a side allows when exactly `rules` match its peer; `None` where some port is undefined.
-fn side_traffic(
-    program: &Program,
-    profile: &Profile,
-    served: &[ContainerPort],
-    rules: u64,
-) -> Option<SideTraffic> {
-    let matching = RuleBits::of_word(rules);
-    let decided = |protocol: ProtocolRule, at_port: &RuleBits| {
-        let rules = matching.intersection(at_port);
-        decide(profile, &rules, &rules, protocol)
-    };
-    let mut settled = true;
-    let [tcp, udp, sctp] = Protocol::WITH_PORTS.map(|protocol| -> PortSet {
-        let mut ranges: Vec<PortRange> = Vec::new();
-        profile.ports.cells(protocol, served, |range, at_port| {
-            let outcome = decided(ProtocolRule::Defined, at_port);
-            settled &= outcome.allow != outcome.deny;
-            ranges.extend(outcome.allow.then_some(range));
-        });
-        ranges.into_iter().collect()
-    });
-    let other = decided(program.protocol_rule(Protocol::Other(1)), profile.ports.without_ports());
-    let allowed = Traffic { tcp, udp, sctp, other: !other.deny };
-    let side = SideTraffic { allowed, other_may: other.allow, reasons: other.reasons };
-    settled.then_some(side)
 }

@@ -8,12 +8,12 @@ use net_types::{PortRange, Protocol};
 use policy_model::{ContainerPort, PortMatch, Ports};
 
 /// The intervals of one protocol: ascending starts, the first is 1, each up to the next.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Intervals {
     cells: Vec<(u16, RuleBits)>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct NamedPort {
     name: String,
     /// `None`: whatever protocol the pod gives the name.
@@ -21,7 +21,7 @@ struct NamedPort {
     rules: RuleBits,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct PortTable {
     tcp: Intervals,
     udp: Intervals,

@@ -2,51 +2,60 @@
 
 use crate::atoms::Atoms;
 use crate::bits::RuleBits;
-use crate::ids::{PolicyIx, TermId};
+use crate::ids::{Interner, PolicyIx, ShapeId, TermId};
 use crate::policies::{CompiledPolicy, CompiledRule};
 use crate::ports::PortTable;
+use crate::shape::{Group, Shape};
 use net_types::{AddressRange, AddressSet, Family};
 use policy_model::{Action, Direction, Tier};
 use std::net::IpAddr;
-use std::ops::Range;
+use std::sync::Arc;
 
-/// Policies of one priority in one tier, whose order the API leaves open.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Group {
-    pub(crate) span: Range<usize>,
-    /// The rules of each policy, in order.
-    pub(crate) policies: Vec<Range<usize>>,
-}
-
-/// Where one rule of a profile comes from, and what it does.
+/// Where one rule of a profile comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RuleSlot {
     pub(crate) policy: PolicyIx,
     /// Its place in the policy's list of this direction.
     pub(crate) rule: usize,
-    /// Not the written action where an unknown peer turns a Pass into a Deny.
-    pub(crate) action: Action,
 }
 
-/// Rules ordered Admin, NetworkPolicy, Baseline; all bits below index into them.
+/// All bits below index into the rules, which are ordered as the shape says.
 #[derive(Clone, Debug)]
 pub(crate) struct Profile {
     pub(crate) rules: Vec<RuleSlot>,
-    pub(crate) admin: Vec<Group>,
-    pub(crate) network_policy: Range<usize>,
-    pub(crate) baseline: Vec<Group>,
+    pub(crate) shape: Arc<Shape>,
+    pub(crate) shape_id: ShapeId,
     /// The NetworkPolicies that cover the direction; those without rules first.
     pub(crate) isolating: Vec<PolicyIx>,
     /// Rules for any peer.
     any: RuleBits,
-    /// Sorted by term; pods and nodes terms.
-    by_term: Vec<(TermId, RuleBits)>,
-    /// `by_term` in words, where every set fits one.
-    words: Option<Vec<(TermId, u64)>>,
+    /// Pods and nodes terms, sorted.
+    terms: Vec<TermId>,
+    of_terms: RulesOfTerms,
     networks: Networks,
     domains: Vec<(String, RuleBits)>,
     np_only: RuleBits,
-    pub(crate) ports: PortTable,
+}
+
+/// By term of the profile: the rules that have it as a peer.
+#[derive(Clone, Debug)]
+enum RulesOfTerms {
+    /// Where every set fits a word. A question then reads few places in memory, which is what it costs.
+    Words(Vec<u64>),
+    Sets(Vec<RuleBits>),
+}
+
+/// [`RulesOfTerms::Words`] with their terms.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Words<'p> {
+    terms: &'p [TermId],
+    rules: &'p [u64],
+}
+
+impl Words<'_> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (TermId, u64)> + use<'_> {
+        self.terms.iter().copied().zip(self.rules.iter().copied())
+    }
 }
 
 /// The address space as this profile's networks cut it.
@@ -66,24 +75,26 @@ impl Profile {
         policies: &[(PolicyIx, &CompiledPolicy)],
         direction: Direction,
         pod_networks: &AddressSet,
+        shapes: &mut Interner<Shape>,
     ) -> Self {
         let mut builder = Builder::new(direction);
         let tiers = [Tier::Admin, Tier::NetworkPolicy, Tier::Baseline];
-        let [admin, network_policy, baseline] = tiers.map(|tier| builder.tier(tier, policies));
-        builder.finish(admin, &network_policy, baseline, pod_networks)
+        let tiers = tiers.map(|tier| builder.tier(tier, policies));
+        let (id, shape) = shapes.intern_shared(builder.shape(tiers));
+        builder.finish(ShapeId::from_index(id), shape, pod_networks)
     }
 
     pub(crate) fn action(&self, rule: usize) -> Action {
-        self.rules.get(rule).map_or(Action::Deny, |slot| slot.action)
+        self.shape.action(rule)
     }
 
     pub(crate) fn is_isolated(&self) -> bool {
-        !self.isolating.is_empty()
+        self.shape.is_isolated
     }
 
     /// No rule and no isolation: everything is allowed.
     pub(crate) fn is_open(&self) -> bool {
-        self.rules.is_empty() && self.isolating.is_empty()
+        self.shape.is_open()
     }
 
     pub(crate) fn any(&self) -> &RuleBits {
@@ -92,21 +103,36 @@ impl Profile {
 
     /// Rules with a pods or nodes peer among `terms`, which are sorted.
     pub(crate) fn selecting(&self, terms: &[TermId], into: &mut RuleBits) {
-        let mut mine = self.by_term.as_slice();
-        for term in terms {
-            let skip = mine.partition_point(|(other, _)| other < term);
-            mine = mine.get(skip..).unwrap_or_default();
-            if let Some((found, rules)) = mine.first()
-                && found == term
-            {
-                into.union_with(rules);
+        let places = shared(&self.terms, terms);
+        match &self.of_terms {
+            RulesOfTerms::Words(words) => {
+                let word = places.filter_map(|place| words.get(place)).fold(0, |all, of| all | of);
+                into.union_with(&RuleBits::of_word(word));
+            }
+            RulesOfTerms::Sets(sets) => {
+                places.filter_map(|place| sets.get(place)).for_each(|rules| into.union_with(rules));
             }
         }
     }
 
-    /// The rules by term, sorted, where every set of rules fits one word.
-    pub(crate) fn words(&self) -> Option<&[(TermId, u64)]> {
-        self.words.as_deref()
+    /// The rules by term, where every set of rules fits one word.
+    pub(crate) fn words(&self) -> Option<Words<'_>> {
+        match &self.of_terms {
+            RulesOfTerms::Words(rules) => Some(Words { terms: &self.terms, rules }),
+            RulesOfTerms::Sets(_) => None,
+        }
+    }
+
+    /// The terms that have a rule for which `is_wanted` holds.
+    fn terms_with(&self, is_wanted: impl Fn(&Self, usize) -> bool) -> impl Iterator<Item = TermId> {
+        let any_of = move |rules: &RuleBits| rules.iter().any(|rule| is_wanted(self, rule));
+        let terms = self.terms.iter().enumerate().filter(move |(place, _)| match &self.of_terms {
+            RulesOfTerms::Words(words) => {
+                words.get(*place).is_some_and(|word| any_of(&RuleBits::of_word(*word)))
+            }
+            RulesOfTerms::Sets(sets) => sets.get(*place).is_some_and(&any_of),
+        });
+        terms.map(|(_, term)| *term)
     }
 
     /// Drops rules that are not of the NetworkPolicy tier.
@@ -148,19 +174,17 @@ impl Profile {
 
     /// The pods and nodes terms by which some rule accepts.
     pub(crate) fn accepting_terms(&self) -> impl Iterator<Item = TermId> {
-        let accepts = |rules: &RuleBits| rules.iter().any(|r| self.action(r) == Action::Accept);
-        self.by_term.iter().filter(move |(_, rules)| accepts(rules)).map(|(term, _)| *term)
+        self.terms_with(|profile, rule| profile.action(rule) == Action::Accept)
     }
 
     /// The pods and nodes terms by which some rule refuses, or passes to where it may be refused.
     pub(crate) fn refusing_terms(&self) -> impl Iterator<Item = TermId> {
-        let refuses = |rules: &RuleBits| rules.iter().any(|r| self.action(r) != Action::Accept);
-        self.by_term.iter().filter(move |(_, rules)| refuses(rules)).map(|(term, _)| *term)
+        self.terms_with(|profile, rule| profile.action(rule) != Action::Accept)
     }
 
     /// All pods and nodes terms, sorted.
     pub(crate) fn peer_terms(&self) -> impl Iterator<Item = TermId> {
-        self.by_term.iter().map(|(term, _)| *term)
+        self.terms.iter().copied()
     }
 
     pub(crate) fn network_terms(&self) -> &[TermId] {
@@ -211,7 +235,7 @@ impl<'a> Builder<'a> {
             let first = self.slots.len();
             let rules = policy.rules(self.direction).unwrap_or_default();
             for (index, rule) in rules.iter().enumerate() {
-                self.slots.push(RuleSlot { policy: *ix, rule: index, action: rule.action });
+                self.slots.push(RuleSlot { policy: *ix, rule: index });
                 self.compiled.push(rule);
             }
             policies.push(first..self.slots.len());
@@ -226,15 +250,20 @@ impl<'a> Builder<'a> {
         Group { span: start..self.slots.len(), policies }
     }
 
-    fn finish(
-        self,
-        admin: Vec<Group>,
-        network_policy: &[Group],
-        baseline: Vec<Group>,
-        pod_networks: &AddressSet,
-    ) -> Profile {
+    fn shape(&self, [admin, network_policy, baseline]: [Vec<Group>; 3]) -> Shape {
         let first = admin.last().map_or(0, |group| group.span.end);
         let last = network_policy.last().map_or(first, |group| group.span.end);
+        Shape {
+            actions: self.compiled.iter().map(|rule| rule.action).collect(),
+            admin,
+            network_policy: first..last,
+            baseline,
+            is_isolated: !self.isolating.is_empty(),
+            ports: PortTable::new(self.compiled.iter().map(|rule| &rule.ports)),
+        }
+    }
+
+    fn finish(self, shape_id: ShapeId, shape: Arc<Shape>, pod_networks: &AddressSet) -> Profile {
         let mut any = RuleBits::default();
         let mut by_term: Vec<(TermId, usize)> = Vec::new();
         let mut networks: Vec<(TermId, &AddressSet, usize)> = Vec::new();
@@ -249,23 +278,31 @@ impl<'a> Builder<'a> {
                 domains.push((name.clone(), std::iter::once(index).collect()));
             }
         }
-        let by_term = merge(by_term);
-        let words = by_term.iter().map(|(term, rules)| Some((*term, rules.word()?))).collect();
+        let (terms, sets): (Vec<TermId>, Vec<RuleBits>) = merge(by_term).into_iter().unzip();
+        let words: Option<Vec<u64>> = sets.iter().map(RuleBits::word).collect();
         Profile {
-            words,
-            ports: PortTable::new(self.compiled.iter().map(|rule| &rule.ports)),
+            of_terms: words.map_or(RulesOfTerms::Sets(sets), RulesOfTerms::Words),
+            terms,
             rules: self.slots,
-            admin,
-            network_policy: first..last,
-            baseline,
+            np_only: shape.network_policy.clone().collect(),
+            shape,
+            shape_id,
             isolating: self.isolating,
             any,
-            by_term,
             networks: Networks::new(networks, pod_networks),
             domains,
-            np_only: (first..last).collect(),
         }
     }
+}
+
+/// The places in a sorted list of what is in another sorted list as well.
+fn shared(mine: &[TermId], others: &[TermId]) -> impl Iterator<Item = usize> {
+    let mut start = 0;
+    others.iter().filter_map(move |term| {
+        let rest = mine.get(start..)?;
+        start += rest.partition_point(|other| other < term);
+        (mine.get(start) == Some(term)).then_some(start)
+    })
 }
 
 fn merge(mut pairs: Vec<(TermId, usize)>) -> Vec<(TermId, RuleBits)> {

@@ -3,12 +3,13 @@
 use crate::atoms::Atoms;
 use crate::class_index::ClassIndex;
 use crate::classes::{AddressKey, ClassKey, Classes, HostKey};
-use crate::ids::{ClassId, Interner, PodId, PolicyIx, ProfileId, TermId};
+use crate::ids::{ClassId, Interner, PodId, PolicyIx, ProfileId, ShapeId, TermId};
 use crate::node_labels::{NodeReading, possible_readings};
 use crate::objects::Objects;
 use crate::policies::CompiledPolicy;
 use crate::profile::Profile;
 use crate::semantics::Assumptions;
+use crate::shape::Shape;
 use crate::terms::{Term, Terms, addresses};
 use net_types::{AddressSet, Family};
 use policy_model::{Direction, LabelSelector, Pod, Policy, PolicyId, Snapshot};
@@ -45,6 +46,7 @@ pub struct Program {
     policy_sets: Interner<Vec<PolicyIx>>,
     profiles_of_sets: Vec<[ProfileId; 2]>,
     profiles: Vec<Arc<Profile>>,
+    shapes: Interner<Shape>,
     profile_ids: FxHashMap<(Direction, Vec<PolicyIx>), ProfileId>,
     networks: GlobalNetworks,
 }
@@ -74,6 +76,7 @@ impl Program {
             policy_sets: Interner::default(),
             profiles_of_sets: Vec::new(),
             profiles: Vec::new(),
+            shapes: Interner::default(),
             profile_ids: FxHashMap::default(),
             networks: GlobalNetworks::default(),
         };
@@ -258,7 +261,8 @@ impl Program {
         }
         let borrowed: Vec<(PolicyIx, &CompiledPolicy)> =
             covering.iter().map(|(ix, policy)| (*ix, policy.as_ref())).collect();
-        let profile = Profile::new(&borrowed, direction, &self.assumptions.pod_networks);
+        let pod_networks = &self.assumptions.pod_networks;
+        let profile = Profile::new(&borrowed, direction, pod_networks, &mut self.shapes);
         let id = ProfileId::from_index(self.profiles.len());
         self.profiles.push(Arc::new(profile));
         self.profile_ids.insert(key, id);
@@ -276,6 +280,18 @@ impl Program {
             Direction::Egress => egress,
         };
         Some((id, self.profiles.get(id.index())?))
+    }
+
+    pub(crate) fn profile(&self, id: ProfileId) -> Option<&Arc<Profile>> {
+        self.profiles.get(id.index())
+    }
+
+    pub(crate) fn shape(&self, id: ShapeId) -> Option<&Shape> {
+        self.shapes.values().get(id.index()).map(AsRef::as_ref)
+    }
+
+    pub(crate) fn n_profiles(&self) -> usize {
+        self.profiles.len()
     }
 
     /// The class of a live pod.

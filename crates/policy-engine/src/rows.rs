@@ -46,7 +46,7 @@ impl<'p> Rows<'p> {
             if key.host.is_some() {
                 self.reach_from_host(source, class, &mut row);
             } else {
-                let traffic = self.between(source, class);
+                let traffic = self.between((source, Direction::Egress), class);
                 if !traffic.is_empty() {
                     row.push(Reached { class, pods: None, traffic });
                 }
@@ -67,7 +67,7 @@ impl<'p> Rows<'p> {
                 let first = program.first_pod(class);
                 first.map(|from| Rc::new(self.pair(from, to))).unwrap_or_default()
             } else {
-                self.between(class, destination)
+                self.between((destination, Direction::Ingress), class)
             };
             if !traffic.is_empty() {
                 column.push(Reached { class, pods: None, traffic });
@@ -76,11 +76,16 @@ impl<'p> Rows<'p> {
         column
     }
 
-    /// Between pods of two classes, the source not on the host network, so that no node matters.
-    fn between(&mut self, source: ClassId, class: ClassId) -> Rc<PairTraffic> {
-        if let Some(traffic) = self.plain.between(source, class) {
+    /// Between pods of two classes, the source not on the host network, so that no node matters. The
+    /// first class is the source where its own side is egress.
+    fn between(&mut self, hub: (ClassId, Direction), peer: ClassId) -> Rc<PairTraffic> {
+        if let Some(traffic) = self.plain.between(hub, peer) {
             return traffic;
         }
+        let (source, class) = match hub {
+            (hub, Direction::Egress) => (hub, peer),
+            (hub, Direction::Ingress) => (peer, hub),
+        };
         match (self.program.first_pod(source), self.program.first_pod(class)) {
             (Some(from), Some(to)) => Rc::new(self.pair(from, to)),
             (None, _) | (_, None) => Rc::default(),

@@ -82,7 +82,7 @@ impl<'q> SideQuestion<'q> {
         possible: &RuleBits,
         protocol_rule: ProtocolRule,
     ) -> Outcome {
-        let outcome = decide(self.profile, certain, possible, protocol_rule);
+        let outcome = decide(&self.profile.shape, certain, possible, protocol_rule);
         if !self.ends.peer().is_in_cluster() {
             return outcome;
         }
@@ -92,7 +92,7 @@ impl<'q> SideQuestion<'q> {
 
     /// The rules that match the port.
     pub(crate) fn rules_at(&self, protocol: Protocol, port: u16) -> RuleBits {
-        let ports = &self.profile.ports;
+        let ports = &self.profile.shape.ports;
         let served = self.ends.destination.served;
         if !self.ends.destination.is_host_pod() {
             return ports.at(protocol, port, served);

@@ -117,7 +117,7 @@ impl Program {
     ) -> Span<Traffic> {
         let key = SideKey {
             profile: side.profile_id,
-            served: if side.profile.ports.has_names() {
+            served: if side.profile.shape.ports.has_names() {
                 side.ends.destination.served_id
             } else {
                 0
@@ -149,7 +149,7 @@ impl Program {
         let mut of_protocol = |protocol: Protocol| -> (PortSet, PortSet) {
             let mut must: Vec<PortRange> = Vec::new();
             let mut may: Vec<PortRange> = Vec::new();
-            let ports = &side.profile.ports;
+            let ports = &side.profile.shape.ports;
             ports.cells(protocol, side.ends.destination.served, |range, at_port| {
                 let (surely, possibly) = if side.ends.destination.is_host_pod() {
                     let unnamed = ports.at(protocol, range.first(), &[]);
@@ -163,7 +163,7 @@ impl Program {
             (must.into_iter().collect(), may.into_iter().collect())
         };
         let [tcp, udp, sctp] = Protocol::WITH_PORTS.map(&mut of_protocol);
-        let other = ask(Protocol::Other(1), side.profile.ports.without_ports());
+        let other = ask(Protocol::Other(1), side.profile.shape.ports.without_ports());
         Span {
             must: Traffic { tcp: tcp.0, udp: udp.0, sctp: sctp.0, other: other.0 },
             may: Traffic { tcp: tcp.1, udp: udp.1, sctp: sctp.1, other: other.1 },

@@ -14,6 +14,7 @@ pub mod html;
 pub mod json;
 pub mod markdown;
 mod peers;
+mod rows;
 pub(crate) mod summary;
 pub mod svg;
 pub mod table;
@@ -23,6 +24,7 @@ use net_types::AddressSet;
 use peers::PeerTable;
 use policy_engine::{ConnectionMap, Granularity, MapPeer, MapRow, PodId, Program};
 use std::io;
+use std::num::NonZero;
 
 /// What all formats render.
 #[derive(Debug)]
@@ -33,6 +35,7 @@ pub struct MapReport<'a> {
     focus: Option<Focus<'a>>,
     files: &'a SourceFiles,
     peers: PeerTable<'a>,
+    n_threads: NonZero<usize>,
 }
 
 #[derive(Debug)]
@@ -51,7 +54,14 @@ impl<'a> MapReport<'a> {
         files: &'a SourceFiles,
     ) -> Self {
         let peers = PeerTable::new(program, map);
-        Self { program, map, by, focus: None, files, peers }
+        Self { program, map, by, focus: None, files, peers, n_threads: NonZero::<usize>::MIN }
+    }
+
+    /// Has rows computed while others are written; what is written stays the same.
+    #[must_use]
+    pub fn with_threads(mut self, n_threads: NonZero<usize>) -> Self {
+        self.n_threads = n_threads;
+        self
     }
 
     /// Shows only rows with `pods` or any of the `outside` addresses at an end. `text` is the peer as
@@ -75,11 +85,9 @@ impl<'a> MapReport<'a> {
             return self.n_peers();
         }
         let mut shown = vec![false; self.n_peers()];
-        self.map.visit(|row| {
-            if self.is_in_focus(row.from) || self.is_in_focus(row.to) {
-                for end in
-                    [row.from, row.to].map(|peer| self.peers.index(peer)).into_iter().flatten()
-                {
+        rows::visit(self.map, self.n_threads, |row| {
+            if self.is_in_focus(&row) {
+                for end in row.places.into_iter().flatten() {
                     if let Some(slot) = shown.get_mut(end) {
                         *slot = true;
                     }
@@ -93,8 +101,8 @@ impl<'a> MapReport<'a> {
     /// Calls `write` for each row until it fails.
     fn rows(&self, mut write: impl FnMut(&MapRow<'_>) -> io::Result<()>) -> io::Result<()> {
         let mut result = Ok(());
-        self.map.visit(|row| {
-            if self.is_in_focus(row.from) || self.is_in_focus(row.to) {
+        rows::visit(self.map, self.n_threads, |row| {
+            if self.is_in_focus(&row) {
                 result = write(&row);
             }
             result.is_ok()
@@ -102,13 +110,14 @@ impl<'a> MapReport<'a> {
         result
     }
 
-    fn is_in_focus(&self, peer: &MapPeer) -> bool {
-        match peer {
+    fn is_in_focus(&self, row: &MapRow<'_>) -> bool {
+        let mut ends = [row.from, row.to].into_iter().zip(row.places);
+        ends.any(|(peer, place)| match peer {
             MapPeer::Outside(set) => self.has_outside_in_focus(set),
             MapPeer::Namespace(_) | MapPeer::Workload(_) | MapPeer::Pod { .. } => {
-                self.peers.index(peer).is_some_and(|index| self.has_peer_in_focus(index))
+                place.is_some_and(|place| self.has_peer_in_focus(place))
             }
-        }
+        })
     }
 
     fn has_peer_in_focus(&self, peer: usize) -> bool {

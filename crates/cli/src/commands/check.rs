@@ -20,6 +20,7 @@ use policy_model::Snapshot;
 use question::{Found, Question};
 use report_formats::check::{json, text};
 use report_formats::{Asked, CheckReport, Overall, Role, visible};
+use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
@@ -98,7 +99,9 @@ pub(crate) fn run(args: &CheckArgs, console: &mut Console) -> Result<Outcome, Ex
     let queries = queries.transpose()?;
     let imported = load(&args.input, console)?;
     let progress = Progress::start(console, "compiling policies");
+    // The process ends with the answer, and taking a large program apart first takes long.
     let program = Program::compile(imported.snapshot.clone(), args.assumptions.assumptions());
+    let program = ManuallyDrop::new(program);
     let index = PeerIndex::new(&imported.snapshot);
     drop(progress);
     let world = CheckWorld {

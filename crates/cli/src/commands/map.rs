@@ -8,6 +8,8 @@ use net_types::AddressSet;
 use policy_engine::{Granularity, PodId, Program};
 use policy_model::Snapshot;
 use report_formats::map::{MapReport, csv, dot, exposure, html, json, markdown, svg, table};
+use std::mem::ManuallyDrop;
+use std::num::NonZero;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -105,13 +107,16 @@ pub(crate) fn run(args: &MapArgs, console: &mut Console) -> Result<Outcome, Expe
     let snapshot = imported.snapshot;
     let focus = args.focus.as_ref().map(|peer| focus(&snapshot, peer)).transpose()?;
     let progress = Progress::start(console, "computing the map");
+    // The process ends with the map, and taking a large program apart first takes as long as reading it.
     let program = Program::compile(snapshot, args.assumptions.assumptions());
+    let program = ManuallyDrop::new(program);
     let by = args.by.into();
     let mut map = program.map(by);
     if let Some(focus) = focus.as_ref().filter(|focus| focus.outside.is_empty()) {
         map = map.focused_on(focus.pods.iter().copied());
     }
-    let mut report = MapReport::new(&program, &map, by, &imported.files);
+    let n_threads = std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
+    let mut report = MapReport::new(&program, &map, by, &imported.files).with_threads(n_threads);
     if let Some(Focus { text, pods, outside }) = &focus {
         report = report.focused_on(text, pods, outside.clone());
     }

@@ -41,7 +41,8 @@ impl<'r> Collected<'r> {
                 collected.traffic.push(traffic.clone());
                 collected.traffic.len() - 1
             });
-            let mut end = |peer: &MapPeer| match peer {
+            let [from, to] = row.places;
+            let mut end = |peer: &MapPeer, place: Option<usize>| match peer {
                 MapPeer::Outside(set) => {
                     let known = outside_ids.entry(set.clone()).or_insert_with(|| {
                         collected.outside.push(set.clone());
@@ -50,10 +51,10 @@ impl<'r> Collected<'r> {
                     Some(EndIx(n_peers + *known))
                 }
                 MapPeer::Namespace(_) | MapPeer::Workload(_) | MapPeer::Pod { .. } => {
-                    report.peers.index(peer).map(EndIx)
+                    place.map(EndIx)
                 }
             };
-            if let (Some(from), Some(to)) = (end(row.from), end(row.to)) {
+            if let (Some(from), Some(to)) = (end(row.from, from), end(row.to, to)) {
                 collected.rows.push(CollectedRow { from, to, traffic });
             }
             Ok(())

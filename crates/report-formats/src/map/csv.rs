@@ -21,8 +21,9 @@ pub fn write(out: &mut dyn Write, report: &MapReport<'_>) -> io::Result<()> {
     let networks: Vec<String> = networks.iter().map(ToString::to_string).collect();
     let assumed = format!("{},{}", assumptions.semantics, networks.join(" "));
     report.rows(|row| {
-        let ends = [row.from, row.to].map(|peer| peer_fields(report, peer));
-        let caveats = caveats(report, [row.from, row.to]);
+        let [from, to] = row.places;
+        let ends = [(row.from, from), (row.to, to)].map(|(peer, at)| peer_fields(report, peer, at));
+        let caveats = caveats(report, row.places);
         let PairTraffic { allowed, undefined, reasons: _ } = row.traffic;
         let reasons = reason_codes(row.traffic).join(" ");
         for (verdict, traffic, reasons) in
@@ -44,18 +45,18 @@ fn by_protocol(traffic: &Traffic) -> impl Iterator<Item = (Protocol, String)> {
     })
 }
 
-fn peer_fields(report: &MapReport<'_>, peer: &MapPeer) -> String {
+fn peer_fields(report: &MapReport<'_>, peer: &MapPeer, place: Option<usize>) -> String {
     if let MapPeer::Outside(set) = peer {
         return format!(",,,{}", field(&set.to_string()));
     }
-    let name = report.peers.index(peer).and_then(|peer| report.peers.name(peer));
+    let name = place.and_then(|peer| report.peers.name(peer));
     name.map_or_else(
         || ",,,".to_owned(),
         |peer| format!("{},{},{},", field(peer.namespace), field(peer.name), peer.kind),
     )
 }
 
-fn caveats(report: &MapReport<'_>, ends: [&MapPeer; 2]) -> String {
+fn caveats(report: &MapReport<'_>, ends: [Option<usize>; 2]) -> String {
     let left_out = report.program.left_out();
     if left_out.is_empty() {
         return String::new();

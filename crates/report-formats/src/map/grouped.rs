@@ -100,23 +100,23 @@ impl<'r, F: FnMut(Line) -> io::Result<()>> Grouping<'r, F> {
 
     pub(crate) fn add(&mut self, row: &MapRow<'_>) -> io::Result<()> {
         let has_caveat = !self.report.program.left_out().is_empty()
-            && !self.report.peers.caveats_of([row.from, row.to]).is_empty();
+            && !self.report.peers.caveats_of(row.places).is_empty();
         let traffic = self.traffic_id(row.traffic);
-        let peers = &self.report.peers;
+        let [from_place, to_place] = row.places;
         match (row.from, row.to) {
-            (MapPeer::Outside(set), to) => {
-                let to = peers.index(to).map(|to| (to, traffic, has_caveat));
+            (MapPeer::Outside(set), _) => {
+                let to = to_place.map(|to| (to, traffic, has_caveat));
                 self.entering.entry(addresses::outside(set)).or_default().extend(to);
             }
-            (from, to) => {
-                self.begin(peers.index(from))?;
+            (_, to) => {
+                self.begin(from_place)?;
                 match to {
                     MapPeer::Outside(set) => {
                         let place = Place::Outside(addresses::outside(set));
                         self.reached_outside.push(Entry { place, traffic, has_caveat });
                     }
                     MapPeer::Namespace(_) | MapPeer::Workload(_) | MapPeer::Pod { .. } => {
-                        let to = peers.index(to).map(|to| (to, traffic, has_caveat));
+                        let to = to_place.map(|to| (to, traffic, has_caveat));
                         self.reached.extend(to);
                     }
                 }

@@ -100,8 +100,6 @@ fn separate(out: &mut dyn Write, first: &mut bool) -> io::Result<()> {
 struct Rows<'r> {
     report: &'r MapReport<'r>,
     peers: Vec<Vec<u8>>,
-    /// The source of the row before.
-    source: Option<usize>,
     traffic: FxHashMap<PairTraffic, Vec<u8>>,
 }
 
@@ -115,12 +113,7 @@ impl<'r> Rows<'r> {
             let value = PeerPart { namespace: peer.namespace, name: peer.name, kind: peer.kind };
             write_part(&mut text, &value).map(|()| text)
         });
-        Ok(Self {
-            report,
-            peers: peers.collect::<io::Result<_>>()?,
-            source: None,
-            traffic: FxHashMap::default(),
-        })
+        Ok(Self { report, peers: peers.collect::<io::Result<_>>()?, traffic: FxHashMap::default() })
     }
 
     fn keep(&mut self, row: &MapRow<'_>, kept: &mut Option<Vec<u8>>) -> io::Result<()> {
@@ -135,10 +128,10 @@ impl<'r> Rows<'r> {
 
     fn write(&mut self, out: &mut dyn Write, row: &MapRow<'_>) -> io::Result<()> {
         out.write_all(b"{\"from\":")?;
-        self.source = self.report.peers.index_near(row.from, self.source);
-        self.write_peer(out, row.from, self.source)?;
+        let [from, to] = row.places;
+        self.write_peer(out, row.from, from)?;
         out.write_all(b",\"to\":")?;
-        self.write_peer(out, row.to, self.report.peers.index(row.to))?;
+        self.write_peer(out, row.to, to)?;
         match self.traffic.get(row.traffic) {
             Some(text) => out.write_all(text)?,
             None => {
@@ -151,7 +144,7 @@ impl<'r> Rows<'r> {
             }
         }
         if !self.report.program.left_out().is_empty() {
-            let caveats = self.report.peers.caveats_of([row.from, row.to]);
+            let caveats = self.report.peers.caveats_of(row.places);
             let objects = self.report.program.left_out();
             let objects = caveats.iter().filter_map(|index| objects.get(*index));
             let names: Vec<&str> = objects.map(|left_out| left_out.object.as_str()).collect();

@@ -2,7 +2,6 @@
 
 use policy_engine::{ConnectionMap, MapPeer, Program};
 use policy_model::{LeftOut, LeftOutScope, PodOrigin};
-use rustc_hash::FxHashMap;
 
 /// One peer inside the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,14 +19,11 @@ pub(crate) struct PeerName<'a> {
 #[derive(Debug)]
 pub(crate) struct PeerTable<'a> {
     names: Vec<PeerName<'a>>,
-    peers: Vec<&'a MapPeer>,
-    index: FxHashMap<&'a MapPeer, usize>,
 }
 
 impl<'a> PeerTable<'a> {
     pub(crate) fn new(program: &'a Program, map: &'a ConnectionMap<'a>) -> Self {
         let mut names: Vec<PeerName<'a>> = Vec::with_capacity(map.peers().len());
-        let mut index = FxHashMap::default();
         for (place, peer) in map.peers().enumerate() {
             let is_template = || {
                 let origin = map.pods(place).next().and_then(|id| program.pod(id));
@@ -42,9 +38,8 @@ impl<'a> PeerTable<'a> {
                 name.is_ambiguous = true;
             }
             names.push(name);
-            index.insert(peer, place);
         }
-        Self { names, peers: map.peers().collect(), index }
+        Self { names }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -59,23 +54,9 @@ impl<'a> PeerTable<'a> {
         self.names.get(peer)
     }
 
-    /// `None` for addresses outside the cluster.
-    pub(crate) fn index(&self, peer: &MapPeer) -> Option<usize> {
-        self.index.get(peer).copied()
-    }
-
-    /// [`Self::index`], quicker where it is `likely`: rows of one source follow each other.
-    pub(crate) fn index_near(&self, peer: &MapPeer, likely: Option<usize>) -> Option<usize> {
-        let is_likely = likely
-            .and_then(|at| self.peers.get(at))
-            .is_some_and(|known| std::ptr::eq(*known, peer));
-        if is_likely { likely } else { self.index(peer) }
-    }
-
     /// Objects that were left out and could have changed a row, by their place in the list.
-    pub(crate) fn caveats_of(&self, ends: [&MapPeer; 2]) -> Vec<usize> {
-        let of_end = |peer| self.index(peer).and_then(|peer| self.name(peer));
-        let names = ends.into_iter().filter_map(of_end);
+    pub(crate) fn caveats_of(&self, ends: [Option<usize>; 2]) -> Vec<usize> {
+        let names = ends.into_iter().flatten().filter_map(|peer| self.name(peer));
         let mut all: Vec<usize> = names.flat_map(|name| name.caveats.iter().copied()).collect();
         all.sort_unstable();
         all.dedup();
