@@ -48,6 +48,11 @@ const BENCHES: &[Bench] = &[
         measure: |root, _| engine::measure(root, "change"),
     },
     Bench {
+        name: "tables",
+        about: "the tables of a node with 100 pods, from nothing and after one changed policy",
+        measure: |root, _| engine::measure(root, "tables"),
+    },
+    Bench {
         name: "check",
         about: "two million queries in one batch, against the naive oracle",
         measure: |root, _| engine::measure(root, "check"),

@@ -19,6 +19,7 @@ mod oracle;
 mod read;
 mod shrink;
 mod spent;
+mod tables;
 mod worlds;
 
 use anyhow::Result;
@@ -56,6 +57,8 @@ enum Command {
     Map(Setting),
     /// One changed policy, against compiling and mapping the world again.
     Change(Setting),
+    /// What a node's kernel holds, from nothing and after one changed policy.
+    Tables(Setting),
     /// Batches of queries, against the naive oracle.
     Check(Setting),
     /// Reading JSON and block YAML.
@@ -84,6 +87,7 @@ fn run(command: Command) -> Result<ExitCode> {
     let measured = match command {
         Command::Map(setting) => map::measure(&setting),
         Command::Change(setting) => change::measure(&setting),
+        Command::Tables(setting) => tables::measure(&setting),
         Command::Check(setting) => check::measure(&setting),
         Command::Read(setting) => read::measure(&setting),
         Command::Oracle(args) => return Ok(oracle::run(&args)),

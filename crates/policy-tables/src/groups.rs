@@ -8,6 +8,7 @@ use crate::sketch::{Sketch, port_names};
 use crate::tables::LocalPod;
 use policy_engine::{PodId, Program, RuleList, TermId};
 use policy_model::{ContainerPort, Direction, PolicyId};
+use rustc_hash::FxHashSet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -78,7 +79,10 @@ impl Groups {
 
     /// The terms that rules name.
     pub(crate) fn terms(&self) -> BTreeSet<TermId> {
-        self.live().flat_map(|(_, group)| group.list.terms()).collect()
+        let lists = self.live().flat_map(|(_, group)| group.list.terms());
+        // Lists share most terms, and a tree is slow to find that out.
+        let terms: FxHashSet<TermId> = lists.collect();
+        terms.into_iter().collect()
     }
 
     /// The ports of pods to which egress rules may give a name.
@@ -88,7 +92,8 @@ impl Groups {
             return BTreeSet::new();
         }
         let pods = program.pods().filter(|(_, pod)| !pod.host_network);
-        let ports: BTreeSet<&ContainerPort> = pods.flat_map(|(_, pod)| &pod.ports).collect();
+        // Most pods serve the same few ports, and a tree is slow to find that out.
+        let ports: FxHashSet<&ContainerPort> = pods.flat_map(|(_, pod)| &pod.ports).collect();
         let fitting = ports.into_iter().filter(|port| names.iter().any(|name| name.fits(port)));
         fitting.cloned().collect()
     }

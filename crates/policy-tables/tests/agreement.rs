@@ -16,7 +16,7 @@ use policy_tables::{Mode, Modes, Outcome, ProfileTable, RuleOrigin, Tables};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use support::{PORTS, PROTOCOLS, host_pod_at, locals, peers, with_addresses};
+use support::{PORTS, PROTOCOLS, locals, peers, with_addresses};
 
 const PROFILES: [(Semantics, policy_oracle::Profile); 2] = [
     (Semantics::Upstream, policy_oracle::Profile::Upstream),
@@ -64,6 +64,15 @@ impl Packet {
             Direction::Ingress => (peer, End::Pod(self.pod)),
         }
     }
+}
+
+/// The pod on the host network that has the address, where no node and no other pod has it.
+fn host_pod_at(program: &Program, address: IpAddr) -> Option<PodId> {
+    if program.node_at(address).is_some() || program.end_at(address) != Ok(End::Address(address)) {
+        return None;
+    }
+    let mut pods = program.pods().filter(|(_, pod)| pod.host_network);
+    pods.find(|(_, pod)| pod.addresses.contains(&address)).map(|(id, _)| id)
 }
 
 fn has_domain_names(program: &Program, rule: &RuleRef) -> bool {

@@ -1,7 +1,7 @@
 //! Random worlds as a node meets them: every pod has an address.
 
 use net_types::{Family, Protocol};
-use policy_engine::{PodId, Program};
+use policy_engine::Program;
 use policy_model::Snapshot;
 use policy_tables::LocalPod;
 use std::collections::BTreeSet;
@@ -49,15 +49,4 @@ pub(crate) fn peers(program: &Program) -> BTreeSet<IpAddr> {
     let pods = program.pods().flat_map(|(_, pod)| pod.addresses.clone());
     let nodes = program.nodes().flat_map(|node| node.addresses.clone());
     pods.chain(nodes).chain(policy_oracle::worlds::addresses()).collect()
-}
-
-/// The pod on the host network that has the address, where no node and no other pod has it.
-pub(crate) fn host_pod_at(program: &Program, address: IpAddr) -> Option<PodId> {
-    if program.node_at(address).is_some()
-        || program.end_at(address) != Ok(policy_engine::End::Address(address))
-    {
-        return None;
-    }
-    let mut pods = program.pods().filter(|(_, pod)| pod.host_network);
-    pods.find(|(_, pod)| pod.addresses.contains(&address)).map(|(id, _)| id)
 }
