@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod checks {
+    mod against_oracle;
     mod assertions;
     mod cases;
     mod coverage;

@@ -30,12 +30,14 @@ pub(crate) enum Decider {
     Default,
 }
 
-/// How the NetworkPolicy tier treats the packet's protocol.
+/// How the NetworkPolicy tier treats the packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ProtocolRule {
     Defined,
     /// The API leaves it to the implementation.
     Undefined,
+    /// A pod's connection to itself, read as one that NetworkPolicy does not filter.
+    Unfiltered,
 }
 
 /// `certain`: rules that match in every reading; `possible` has those and the rules that may match.
@@ -87,6 +89,7 @@ fn isolated(
             outcome.deny = true;
             outcome.reasons = outcome.reasons.with(Reason::OtherProtocol);
         }
+        ProtocolRule::Unfiltered => outcome.allow = true,
         ProtocolRule::Defined => {
             outcome.allow |= first.is_some();
             if certain.first_in(&shape.network_policy).is_none() {

@@ -52,12 +52,18 @@ impl Program {
     /// Traffic of a pod to its own address, which nothing filters. The template of a workload stands
     /// for several replicas, so it is not itself.
     pub(crate) fn is_self_traffic(&self, from: &End, to: &End) -> bool {
-        let (Some(from), Some(to)) = (self.pod_at(from), self.pod_at(to)) else { return false };
-        from == to
-            && self.objects.pod(from).is_some_and(|pod| match pod.origin {
+        let is_one_pod = |id| {
+            self.objects.pod(id).is_some_and(|pod| match pod.origin {
                 PodOrigin::Live => true,
                 PodOrigin::Template => pod.workload.kind == WorkloadKind::Pod,
             })
+        };
+        self.is_same_pod(from, to) && self.pod_at(from).is_some_and(is_one_pod)
+    }
+
+    /// Also of the template of a workload.
+    pub(crate) fn is_same_pod(&self, from: &End, to: &End) -> bool {
+        self.pod_at(from).is_some_and(|pod| self.pod_at(to) == Some(pod))
     }
 
     /// The pod that an end is, also by its address.
@@ -97,6 +103,7 @@ impl Program {
             addresses,
             node: self.node_of(pod),
             unknown_node: &self.unknown_node,
+            via: None,
             policies: key.policies,
             served: self.classes.served(key.ports),
             served_id: key.ports,
@@ -151,6 +158,7 @@ impl Program {
             addresses,
             node: None,
             unknown_node: &[],
+            via: None,
             policies: PolicySet::NONE,
             served: &[],
             served_id: 0,

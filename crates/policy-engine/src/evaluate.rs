@@ -2,7 +2,7 @@
 
 use crate::decide::{Decider, ProtocolRule};
 use crate::ends::End;
-use crate::facts::{EndKind, Facts, HostReading, Locality, PeerRules};
+use crate::facts::{EndKind, Facts, HostReading, Locality, Loopback, PeerRules};
 use crate::fork::{Allowed, Span};
 use crate::ids::ProfileId;
 use crate::profile::Profile;
@@ -20,11 +20,27 @@ use std::collections::BTreeMap;
 pub(crate) struct Readings {
     pub(crate) host: SmallVec<[HostReading; 2]>,
     pub(crate) families: SmallVec<[FamilyPair; 2]>,
+    pub(crate) loopback: SmallVec<[Loopback; 2]>,
 }
 
+/// One reading of everything that both sides share.
+type Reading<'r> = (HostReading, &'r FamilyPair, Loopback);
+
 impl Readings {
+    fn fork<A: Allowed>(&self, mut answer: impl FnMut(Reading<'_>) -> Span<A>) -> Span<A> {
+        let by_loopback = self.loopback.iter().filter_map(|loopback| {
+            let by_host = self.host.iter().filter_map(|host| {
+                let by_family =
+                    self.families.iter().map(|families| answer((*host, families, *loopback)));
+                Span::fork(by_family, Reason::AddressFamily)
+            });
+            Span::fork(by_host, Reason::HostNetwork)
+        });
+        Span::fork(by_loopback, Reason::Hairpin).unwrap_or_else(Span::everything)
+    }
+
     fn is_single(&self) -> bool {
-        self.host.len() == 1 && self.families.len() == 1
+        self.host.len() == 1 && self.families.len() == 1 && self.loopback.len() == 1
     }
 }
 
@@ -37,17 +53,6 @@ impl Program {
         if self.is_self_traffic(from, to) {
             return Decision::self_traffic();
         }
-        self.decide_between(from, to, protocol, port)
-    }
-
-    /// [`Self::decide`], with a pod to itself taken as any other connection.
-    pub(crate) fn decide_between(
-        &self,
-        from: &End,
-        to: &End,
-        protocol: Protocol,
-        port: u16,
-    ) -> Decision {
         if let (End::Pod(from), End::Pod(to)) = (from, to)
             && let Some(decision) = self.decide_plain((*from, *to), protocol, port)
         {
@@ -119,17 +124,13 @@ impl Program {
         readings: &Readings,
         mut answer: impl FnMut(&SideQuestion<'_>, &PeerRules) -> Span<A>,
     ) -> Span<A> {
-        let by_host = readings.host.iter().filter_map(|host| {
-            let by_family = readings.families.iter().map(|families| {
-                let [egress, ingress] = [Direction::Egress, Direction::Ingress].map(|direction| {
-                    let ends = Oriented { direction, source, destination };
-                    self.side(ends, *host, families, &mut answer)
-                });
-                egress.and(&ingress)
+        readings.fork(|reading| {
+            let [egress, ingress] = [Direction::Egress, Direction::Ingress].map(|direction| {
+                let ends = Oriented { direction, source, destination };
+                self.side(ends, reading, &mut answer)
             });
-            Span::fork(by_family, Reason::AddressFamily)
-        });
-        Span::fork(by_host, Reason::HostNetwork).unwrap_or_else(Span::everything)
+            egress.and(&ingress)
+        })
     }
 
     /// One side alone, under every reading.
@@ -139,28 +140,20 @@ impl Program {
         readings: &Readings,
         mut answer: impl FnMut(&SideQuestion<'_>, &PeerRules) -> Span<A>,
     ) -> Span<A> {
-        let by_host = readings.host.iter().filter_map(|host| {
-            let by_family = readings
-                .families
-                .iter()
-                .map(|families| self.side(ends, *host, families, &mut answer));
-            Span::fork(by_family, Reason::AddressFamily)
-        });
-        Span::fork(by_host, Reason::HostNetwork).unwrap_or_else(Span::everything)
+        readings.fork(|reading| self.side(ends, reading, &mut answer))
     }
 
     fn side<A: Allowed>(
         &self,
         ends: Oriented<'_>,
-        host: HostReading,
-        families: &FamilyPair,
+        (host, families, loopback): Reading<'_>,
         answer: &mut impl FnMut(&SideQuestion<'_>, &PeerRules) -> Span<A>,
     ) -> Span<A> {
         let Some((profile_id, profile)) = self.profile_for(ends, host) else {
             return Span::everything();
         };
-        let side = SideQuestion { ends, profile_id, profile, families, host };
-        let readings = side.readings(self.assumptions.semantics);
+        let side = SideQuestion { ends, profile_id, profile, families, host, loopback };
+        let semantics = self.assumptions.semantics;
         let mut locally = |rules: &PeerRules| match rules.local {
             Locality::Local => Span::everything(),
             Locality::Remote => answer(&side, rules),
@@ -169,10 +162,16 @@ impl Program {
                 Span::fork(either, Reason::NodeLocality).unwrap_or_else(Span::everything)
             }
         };
-        let by_place = readings.chunk_by(|a, b| a.place == b.place && a.place > 0);
-        let answers = by_place
-            .filter_map(|ways| Span::fork(ways.iter().map(&mut locally), Reason::NodeLabels));
-        Span::fork(answers, Reason::PodAddress).unwrap_or_else(Span::everything)
+        let mut of_readings = |readings: &[PeerRules]| {
+            let by_place = readings.chunk_by(|a, b| a.place == b.place && a.place > 0);
+            let answers = by_place
+                .filter_map(|ways| Span::fork(ways.iter().map(&mut locally), Reason::NodeLabels));
+            Span::fork(answers, Reason::PodAddress)
+        };
+        let after_dnat = of_readings(&side.readings(semantics));
+        let before_dnat = of_readings(&side.readings_before_dnat(semantics));
+        let either = after_dnat.into_iter().chain(before_dnat);
+        Span::fork(either, Reason::ServiceAddress).unwrap_or_else(Span::everything)
     }
 
     /// `None` where no policy can speak: not a pod, or a host-network pod read as its node.
@@ -199,7 +198,11 @@ impl Program {
         if families.is_empty() {
             families.push([of_source, of_destination]);
         }
-        Readings { host, families }
+        let loopback = match destination.via {
+            Some(via) if via.is_source => smallvec![Loopback::Filtered, Loopback::Open],
+            Some(_) | None => smallvec![Loopback::Filtered],
+        };
+        Readings { host, families, loopback }
     }
 
     pub(crate) fn protocol_rule(&self, protocol: Protocol) -> ProtocolRule {

@@ -29,10 +29,28 @@ pub(crate) struct Facts<'a> {
     pub(crate) node: Option<&'a str>,
     /// How a node may be labelled that is not in the input.
     pub(crate) unknown_node: &'a [NodeReading],
+    /// Of a destination that a Service picked: what the client connected to.
+    pub(crate) via: Option<Via<'a>>,
     pub(crate) policies: PolicySet,
     pub(crate) served: &'a [ContainerPort],
     /// Equal ids serve equal ports.
     pub(crate) served_id: usize,
+}
+
+/// A Service's own addresses, as far as they are known, and its port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Via<'a> {
+    pub(crate) addresses: &'a [IpAddr],
+    pub(crate) port: u16,
+    /// The Service picked the client itself.
+    pub(crate) is_source: bool,
+}
+
+/// How NetworkPolicy treats a pod's connection to itself through a Service: one choice for both sides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Loopback {
+    Filtered,
+    Open,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +89,9 @@ pub(crate) struct PeerRules {
     pub(crate) possible: RuleBits,
     /// The peer is the subject's own node.
     pub(crate) local: Locality,
+    /// The rules whose blocks have the Service's address, to be met by the Service's port, in a reading
+    /// in which blocks are compared before DNAT.
+    pub(crate) before_dnat: Option<(RuleBits, u16)>,
     /// Not 0 where labels of a node are open: readings of the same number, which stand side by side, differ
     /// in nothing else.
     pub(crate) place: usize,
@@ -129,7 +150,8 @@ impl Facts<'_> {
                 certain.union_with(&of_node);
                 let mut possible = self.with_domains(profile, &mut certain);
                 possible.union_with(&maybe_of_node);
-                let rules = PeerRules { certain, possible, local: Locality::Remote, place };
+                let local = Locality::Remote;
+                let rules = PeerRules { certain, possible, local, before_dnat: None, place };
                 for rules in self.with_localities(rules, subject_nodes, node) {
                     if !readings.contains(&rules) {
                         readings.push(rules);
@@ -165,6 +187,39 @@ impl Facts<'_> {
             }
         }
         readings
+    }
+
+    /// The readings of a destination that a Service picked in which networks peers are compared with the
+    /// Service's address: none where that is not known, or has another family.
+    pub(crate) fn rules_before_dnat(
+        &self,
+        profile: &Profile,
+        families: &[Family],
+        reading: (HostReading, Semantics),
+    ) -> SmallVec<[PeerRules; 1]> {
+        let Some(via) = self.via.filter(|_| reading.1 == Semantics::Upstream) else {
+            return SmallVec::new();
+        };
+        let usable: SmallVec<[IpAddr; 2]> = via
+            .addresses
+            .iter()
+            .copied()
+            .filter(|one| families.contains(&Family::of(*one)))
+            .collect();
+        if usable.is_empty() {
+            return SmallVec::new();
+        }
+        // Without their blocks, the rules match the backend as where identity comes first.
+        let backend = (reading.0, Semantics::Cilium);
+        let of_backend = self.rules_as_peer(profile, &[], families, backend);
+        let seen = usable.into_iter().filter_map(|address| profile.containing(address));
+        seen.flat_map(|rules| {
+            let before_dnat = Some((rules.clone(), via.port));
+            let with =
+                move |of: &PeerRules| PeerRules { before_dnat: before_dnat.clone(), ..of.clone() };
+            of_backend.iter().map(with).collect::<SmallVec<[PeerRules; 1]>>()
+        })
+        .collect()
     }
 
     /// `rules` for each way in which the subject's node may stand to this end, if it is a node.

@@ -1,15 +1,13 @@
 //! Connections through Services: policies see the backend pod and its port, after DNAT.
 
 use crate::ends::End;
+use crate::facts::{Facts, Via};
 use crate::ids::PodId;
 use crate::program::Program;
-use crate::semantics::{Reason, Reasons, Semantics};
-use crate::verdict::{DecidingTier, Decision, Side, Verdict};
+use crate::semantics::{Reason, Reasons};
+use crate::verdict::{Decision, Verdict};
 use net_types::Protocol;
-use policy_model::{
-    Action, Direction, NamespaceScope, PeerMatch, Peers, Rule, Service, ServiceKind, ServicePort,
-    TargetPort,
-};
+use policy_model::{NamespaceScope, Service, ServiceKind, ServicePort, TargetPort};
 use std::fmt;
 use std::net::IpAddr;
 
@@ -194,65 +192,17 @@ impl Program {
         service: &Service,
         (protocol, port): (Protocol, u16),
     ) -> Decision {
-        let mut decision = self.decide_between(from, to, protocol, target);
-        if self.assumptions.semantics == Semantics::Upstream
-            && decision.egress.verdict == Verdict::Deny
-            && self.sees_allowed_address(from, service, protocol, port)
-        {
-            decision.egress = Side {
-                verdict: Verdict::Undefined,
-                reasons: decision.egress.reasons.with(Reason::ServiceAddress),
-                ..decision.egress
-            };
-            decision = decision.with_its_sides();
-        }
-        if from == to && decision.verdict == Verdict::Deny && self.denied_by_v1_only(&decision) {
-            for side in [&mut decision.egress, &mut decision.ingress] {
-                if side.verdict == Verdict::Deny {
-                    side.verdict = Verdict::Undefined;
-                    side.reasons = side.reasons.with(Reason::Hairpin);
-                }
+        let ServiceKind::ClusterIp { addresses } = &service.kind else {
+            // The client connects to the endpoint itself: nothing is translated.
+            return self.decide(from, to, protocol, target);
+        };
+        let is_source = self.is_same_pod(from, to);
+        match (self.facts(from), self.facts(to)) {
+            (Some(source), Some(destination)) => {
+                let via = Some(Via { addresses, port, is_source });
+                self.decide_facts(&source, &Facts { via, ..destination }, (protocol, target))
             }
-            decision = decision.with_its_sides();
+            (None, _) | (_, None) => Decision::no_such_pod(),
         }
-        decision
     }
-
-    /// Whether a block would let egress to the Service's own address pass, if policies saw it before
-    /// DNAT. Only blocks are in doubt: pods and ports of a rule are always those of the backend.
-    fn sees_allowed_address(
-        &self,
-        from: &End,
-        service: &Service,
-        protocol: Protocol,
-        port: u16,
-    ) -> bool {
-        let ServiceKind::ClusterIp { addresses } = &service.kind else { return false };
-        addresses.iter().any(|address| {
-            let before = End::Address(*address);
-            let ends = (from, &before);
-            self.decide_between(from, &before, protocol, port).egress.verdict == Verdict::Allow
-                && self
-                    .matching_rules(Direction::Egress, ends, protocol, port)
-                    .into_iter()
-                    .filter_map(|id| self.rule(id))
-                    .any(accepts_networks)
-        })
-    }
-
-    fn denied_by_v1_only(&self, decision: &Decision) -> bool {
-        Direction::BOTH.into_iter().map(|direction| decision.side(direction)).all(|side| {
-            side.verdict != Verdict::Deny
-                || self.deciding_tier(side.cause) == DecidingTier::NetworkPolicy
-        })
-    }
-}
-
-fn accepts_networks(rule: &Rule) -> bool {
-    let peers = match &rule.peers {
-        Peers::Any => return false,
-        Peers::Listed(peers) => peers,
-    };
-    rule.action == Action::Accept
-        && peers.iter().any(|peer| matches!(peer.matches, PeerMatch::Networks(_)))
 }

@@ -2,7 +2,7 @@
 
 use crate::bits::RuleBits;
 use crate::decide::{Outcome, ProtocolRule, decide};
-use crate::facts::{Addresses, EndKind, Facts, HostReading, Locality, PeerRules};
+use crate::facts::{Addresses, EndKind, Facts, HostReading, Locality, Loopback, PeerRules};
 use crate::ids::ProfileId;
 use crate::profile::Profile;
 use crate::semantics::{Reason, Semantics};
@@ -44,6 +44,7 @@ pub(crate) struct SideQuestion<'q> {
     pub(crate) profile: &'q Profile,
     pub(crate) families: &'q FamilyPair,
     pub(crate) host: HostReading,
+    pub(crate) loopback: Loopback,
 }
 
 impl<'q> SideQuestion<'q> {
@@ -63,6 +64,17 @@ impl<'q> SideQuestion<'q> {
         self.ends.peer().rules_as_peer(self.profile, &subject_nodes, of_peer, reading)
     }
 
+    /// Those in which egress to a Service is compared before its address is translated.
+    pub(crate) fn readings_before_dnat(&self, semantics: Semantics) -> SmallVec<[PeerRules; 1]> {
+        match self.ends.direction {
+            Direction::Egress => {
+                let [_, of_peer] = self.families;
+                self.ends.peer().rules_before_dnat(self.profile, of_peer, (self.host, semantics))
+            }
+            Direction::Ingress => SmallVec::new(),
+        }
+    }
+
     pub(crate) fn outcome(
         &self,
         rules: &PeerRules,
@@ -70,8 +82,14 @@ impl<'q> SideQuestion<'q> {
         protocol_rule: ProtocolRule,
     ) -> Outcome {
         let at_port = self.rules_at(protocol, port);
-        let certain = rules.certain.intersection(&at_port);
-        let possible = rules.possible.intersection(&at_port);
+        let mut certain = rules.certain.intersection(&at_port);
+        let mut possible = rules.possible.intersection(&at_port);
+        if let Some((rules, service_port)) = &rules.before_dnat {
+            let at_port = self.profile.shape.ports.at(protocol, *service_port, &[]);
+            let matching = rules.intersection(&at_port);
+            certain.union_with(&matching);
+            possible.union_with(&matching);
+        }
         self.decided(&certain, &possible, protocol_rule)
     }
 
@@ -82,6 +100,10 @@ impl<'q> SideQuestion<'q> {
         possible: &RuleBits,
         protocol_rule: ProtocolRule,
     ) -> Outcome {
+        let protocol_rule = match self.loopback {
+            Loopback::Filtered => protocol_rule,
+            Loopback::Open => ProtocolRule::Unfiltered,
+        };
         let outcome = decide(&self.profile.shape, certain, possible, protocol_rule);
         if !self.ends.peer().is_in_cluster() {
             return outcome;

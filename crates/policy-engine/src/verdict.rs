@@ -137,23 +137,6 @@ impl Decision {
         Self { verdict: Verdict::Deny, egress: side, ingress: side, reasons: Reasons::NONE }
     }
 
-    /// The verdict anew, after a side was changed.
-    pub(crate) fn with_its_sides(self) -> Self {
-        let sides = [self.egress, self.ingress];
-        let verdict = if sides.iter().any(|side| side.verdict == Verdict::Deny) {
-            Verdict::Deny
-        } else if sides.iter().all(|side| side.verdict == Verdict::Allow) {
-            Verdict::Allow
-        } else {
-            Verdict::Undefined
-        };
-        let reasons = match verdict {
-            Verdict::Undefined => self.egress.reasons.union(self.ingress.reasons),
-            Verdict::Allow | Verdict::Deny => Reasons::NONE,
-        };
-        Self { verdict, reasons, ..self }
-    }
-
     pub fn side(&self, direction: Direction) -> &Side {
         match direction {
             Direction::Ingress => &self.ingress,

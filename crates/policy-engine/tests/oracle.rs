@@ -5,6 +5,7 @@ use net_types::{AddressRange, AddressSet, IpNet, Protocol};
 use policy_engine::{Assumptions, End, PodId, Program, Reason, Semantics, TrafficCache, Verdict};
 use policy_model::{Direction, Snapshot};
 use policy_oracle::worlds::{Asked, AskedEnd, PodKey, World, worlds};
+use policy_oracle::{ServiceQuestion, evaluate_service, verdict_of_endpoints};
 use proptest::prelude::*;
 
 const PROFILES: [(Semantics, policy_oracle::Profile); 2] = [
@@ -85,12 +86,57 @@ fn agree(world: &World, pod_networks: Option<&AddressSet>) -> Result<(), TestCas
     Ok(())
 }
 
+/// Every Service of the world, asked for from every source of its questions.
+fn agree_through_services(world: &World) -> Result<(), TestCaseError> {
+    let snapshot = &world.snapshot;
+    for (semantics, profile) in PROFILES {
+        let program = Program::compile(snapshot.clone(), Assumptions::new(semantics));
+        let of_oracle = policy_oracle::Assumptions { profile, ..Default::default() };
+        let clients = world.questions.iter().map(|asked| (&asked.from, asked.protocol, asked.port));
+        for ((from, asked_protocol, asked_port), service) in
+            clients.flat_map(|client| snapshot.services.iter().map(move |one| (client, one)))
+        {
+            let of_service = service.ports.first().map(|port| (port.protocol, port.port));
+            for (protocol, port) in of_service.into_iter().chain([(asked_protocol, asked_port)]) {
+                let decided = program.decide_service(&end(snapshot, from), service, protocol, port);
+                let question =
+                    ServiceQuestion { from: from.end(snapshot).unwrap(), service, protocol, port };
+                let expected = evaluate_service(snapshot, &of_oracle, &question);
+                let endpoints = decided.as_ref().map_or(&[][..], |decided| &decided.endpoints);
+                let by_engine: Vec<(u16, [Verdict; 3])> = endpoints
+                    .iter()
+                    .map(|(_, port, one)| {
+                        (*port, [one.verdict, one.egress.verdict, one.ingress.verdict])
+                    })
+                    .collect();
+                let by_oracle: Vec<(u16, [Verdict; 3])> = expected
+                    .iter()
+                    .map(|one| (one.port, [one.verdict, one.egress, one.ingress].map(translate)))
+                    .collect();
+                prop_assert_eq!(by_engine, by_oracle, "{} {:?} {:?}", semantics, from, service);
+                let whole = verdict_of_endpoints(&expected).map(translate);
+                prop_assert_eq!(decided.as_ref().ok().map(|decided| decided.verdict), whole);
+                if let Ok(decided) = decided {
+                    let is_settled = decided.verdict != Verdict::Undefined;
+                    prop_assert_eq!(decided.reasons.is_empty(), is_settled);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: std::env::var("WEIR_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(2000), failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn engine_and_oracle_agree(world in worlds()) {
         agree(&world, None)?;
+    }
+
+    #[test]
+    fn they_agree_through_services(world in worlds()) {
+        agree_through_services(&world)?;
     }
 
     #[test]
@@ -114,10 +160,12 @@ fn every_fork_is_met() {
         for asked in &world.questions {
             let (from, to) = (end(&world.snapshot, &asked.from), end(&world.snapshot, &asked.to));
             met.extend(program.decide(&from, &to, asked.protocol, asked.port).reasons.iter());
+            for service in &world.snapshot.services {
+                let port = service.ports.first().map_or(80, |port| port.port);
+                let through = program.decide_service(&from, service, asked.protocol, port);
+                met.extend(through.iter().flat_map(|decided| decided.reasons.iter()));
+            }
         }
     }
-    let of_services = [Reason::Hairpin, Reason::ServiceAddress, Reason::ServiceEndpoint];
-    let missing: Vec<Reason> =
-        Reason::ALL.into_iter().filter(|reason| !met.contains(reason)).collect();
-    assert_eq!(missing, of_services);
+    assert_eq!(met.into_iter().collect::<Vec<Reason>>(), Reason::ALL);
 }

@@ -10,14 +10,15 @@
 //! no cache. As slow as it likes, as obvious as possible.
 //!
 //! [`worlds`] makes random snapshots and questions, for properties of everything that reads a
-//! snapshot. Deliberately absent: Services (forks `hairpin` and `service-address`: a question is asked
-//! after they are resolved), explanations, sets of ports.
+//! snapshot. Deliberately absent: explanations, sets of ports.
 
 mod forks;
 mod places;
 mod question;
 mod rules;
+mod services;
 mod side;
 pub mod worlds;
 
 pub use question::{Assumptions, End, Profile, Question, Verdict, evaluate, evaluate_side};
+pub use services::{EndpointVerdict, ServiceQuestion, evaluate_service, verdict_of_endpoints};

@@ -80,10 +80,43 @@ pub fn evaluate(
     assumptions: &Assumptions,
     question: &Question<'_>,
 ) -> Verdict {
-    verdict(over_readings_and_families(snapshot, assumptions, question, |egress, ingress| {
-        // The sides fork independently: every outcome of one may meet every outcome of the other.
-        Outcomes { allow: egress.allow && ingress.allow, deny: egress.deny || ingress.deny }
-    }))
+    verdict(in_every_reading(snapshot, assumptions, (question, None), both))
+}
+
+/// The sides fork independently: every outcome of one may meet every outcome of the other.
+fn both(egress: Outcomes, ingress: Outcomes) -> Outcomes {
+    Outcomes { allow: egress.allow && ingress.allow, deny: egress.deny || ingress.deny }
+}
+
+fn only(direction: Direction) -> impl Fn(Outcomes, Outcomes) -> Outcomes {
+    move |egress, ingress| match direction {
+        Direction::Egress => egress,
+        Direction::Ingress => ingress,
+    }
+}
+
+/// What a client connects to that is led to the question's destination.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Via<'a> {
+    /// The Service's, as far as they are known.
+    pub addresses: &'a [IpAddr],
+    pub port: u16,
+}
+
+/// Verdict, egress, ingress; with `via`, the destination is what a Service picked.
+pub(crate) fn evaluate_via(
+    snapshot: &Snapshot,
+    assumptions: &Assumptions,
+    question: &Question<'_>,
+    via: Option<Via<'_>>,
+) -> [Verdict; 3] {
+    let asked = (question, via);
+    let side = |direction| verdict(in_every_reading(snapshot, assumptions, asked, only(direction)));
+    [
+        verdict(in_every_reading(snapshot, assumptions, asked, both)),
+        side(Direction::Egress),
+        side(Direction::Ingress),
+    ]
 }
 
 /// One side alone.
@@ -93,12 +126,7 @@ pub fn evaluate_side(
     question: &Question<'_>,
     direction: Direction,
 ) -> Verdict {
-    verdict(over_readings_and_families(snapshot, assumptions, question, |egress, ingress| {
-        match direction {
-            Direction::Egress => egress,
-            Direction::Ingress => ingress,
-        }
-    }))
+    verdict(in_every_reading(snapshot, assumptions, (question, None), only(direction)))
 }
 
 fn verdict(outcomes: Outcomes) -> Verdict {
@@ -109,19 +137,25 @@ fn verdict(outcomes: Outcomes) -> Verdict {
     }
 }
 
-/// The forks that are one choice for both sides: the reading of host-network pods, and the family.
-fn over_readings_and_families(
+/// The forks that are one choice for both sides: the reading of host-network pods, the family, and
+/// whether a pod's connection to itself is filtered.
+fn in_every_reading(
     snapshot: &Snapshot,
     assumptions: &Assumptions,
-    question: &Question<'_>,
+    (question, via): (&Question<'_>, Option<Via<'_>>),
     combine: impl Fn(Outcomes, Outcomes) -> Outcomes,
 ) -> Outcomes {
     let from = Resolved::of(snapshot, question.from);
     let to = Resolved::of(snapshot, question.to);
+    let mut loopbacks: &[Loopback] = &[Loopback::Filtered];
     if let (Resolved::Pod(source), Resolved::Pod(destination)) = (from, to)
-        && is_the_same_one(source, destination)
+        && is_the_same_object(source, destination)
     {
-        return Outcomes::ALLOW;
+        if via.is_some() {
+            loopbacks = &[Loopback::Filtered, Loopback::Open];
+        } else if is_one_pod(source) {
+            return Outcomes::ALLOW;
+        }
     }
     let readings: &[Reading] = match assumptions.profile {
         Profile::Upstream => &[Reading::AsNode, Reading::AsPod],
@@ -132,14 +166,17 @@ fn over_readings_and_families(
     let mut total = Outcomes::default();
     for reading in readings {
         for (from_family, to_family) in family_pairs(&from_places, &to_places) {
-            let context = Context { snapshot, assumptions, question, reading: *reading };
-            let source = EndPlaces { end: from, places: within(&from_places, from_family) };
-            let destination = EndPlaces { end: to, places: within(&to_places, to_family) };
-            let egress = side_outcomes(context, Direction::Egress, &source, &destination);
-            let ingress = side_outcomes(context, Direction::Ingress, &destination, &source);
-            let outcomes = combine(egress, ingress);
-            total.allow |= outcomes.allow;
-            total.deny |= outcomes.deny;
+            for loopback in loopbacks {
+                let (reading, loopback) = (*reading, *loopback);
+                let context = Context { snapshot, assumptions, question, via, reading, loopback };
+                let source = EndPlaces { end: from, places: within(&from_places, from_family) };
+                let destination = EndPlaces { end: to, places: within(&to_places, to_family) };
+                let egress = side_outcomes(context, Direction::Egress, &source, &destination);
+                let ingress = side_outcomes(context, Direction::Ingress, &destination, &source);
+                let outcomes = combine(egress, ingress);
+                total.allow |= outcomes.allow;
+                total.deny |= outcomes.deny;
+            }
         }
     }
     total
@@ -151,7 +188,16 @@ pub(crate) struct Context<'a> {
     pub snapshot: &'a Snapshot,
     pub assumptions: &'a Assumptions,
     pub question: &'a Question<'a>,
+    pub via: Option<Via<'a>>,
     pub reading: Reading,
+    pub loopback: Loopback,
+}
+
+/// How NetworkPolicy v1 treats a connection of a pod to itself through a Service, both sides alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Loopback {
+    Filtered,
+    Open,
 }
 
 /// An end, and where it may be in one family.
@@ -175,12 +221,13 @@ fn side_outcomes(
     }
 }
 
+fn is_the_same_object(a: &Pod, b: &Pod) -> bool {
+    (&a.namespace, &a.name, a.origin, &a.workload) == (&b.namespace, &b.name, b.origin, &b.workload)
+}
+
 /// The template of a workload stands for replicas that are different pods.
-fn is_the_same_one(a: &Pod, b: &Pod) -> bool {
-    let is_one_pod = a.origin == PodOrigin::Live || a.workload.kind == WorkloadKind::Pod;
-    is_one_pod
-        && (&a.namespace, &a.name, a.origin, &a.workload)
-            == (&b.namespace, &b.name, b.origin, &b.workload)
+fn is_one_pod(pod: &Pod) -> bool {
+    pod.origin == PodOrigin::Live || pod.workload.kind == WorkloadKind::Pod
 }
 
 /// One pair for each family that both ends have; if they share none, every combination.

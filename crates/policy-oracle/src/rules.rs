@@ -6,8 +6,9 @@ use crate::question::{Profile, Reading};
 use crate::side::Side;
 use policy_model::{
     Action, Direction, LabelSelector, NamespaceScope, Network, Peer, PeerMatch, Peers, Pod, Policy,
-    PolicyKind, PortMatch, Ports, Rule,
+    PolicyKind, PortMatch, PortSpec, Ports, Rule,
 };
+use std::net::IpAddr;
 
 impl<'a> Side<'a> {
     /// What the policy's first matching rule does.
@@ -18,21 +19,24 @@ impl<'a> Side<'a> {
 
     /// What the rule does with the connection, if anything.
     fn matched(&mut self, kind: PolicyKind, rule: &'a Rule, forks: &mut Forks) -> Option<Action> {
-        if !self.ports_match(kind, &rule.ports) {
-            return None;
-        }
+        let ports_match = self.ports_match(kind, &rule.ports);
         let peers = match &rule.peers {
-            Peers::Any => return Some(rule.action),
+            Peers::Any => return ports_match.then_some(rule.action),
             Peers::Listed(peers) => peers,
         };
         if peers.iter().any(|peer| peer.matches == PeerMatch::Unknown) {
             // "Fail closed": treat the rule as matching no traffic, or as a Deny-all rule.
             return match rule.action {
                 Action::Accept => None,
-                Action::Deny | Action::Pass => Some(Action::Deny),
+                Action::Deny | Action::Pass => ports_match.then_some(Action::Deny),
             };
         }
-        let matches = peers.iter().any(|peer| self.peer_matches(kind, peer, forks));
+        let matches = peers.iter().any(|peer| match (&peer.matches, self.address_before_dnat) {
+            (PeerMatch::Networks(networks), Some(address)) => {
+                hold(networks, address) && self.service_port_is_in(&rule.ports)
+            }
+            _ => ports_match && self.peer_matches(kind, peer, forks),
+        });
         matches.then_some(rule.action)
     }
 
@@ -87,10 +91,23 @@ impl<'a> Side<'a> {
             return false;
         }
         let Some(address) = self.peer_place(forks).address else { return false };
-        networks.iter().any(|network| {
-            network.block.contains(&address)
-                && !network.except.iter().any(|except| except.contains(&address))
-        })
+        hold(networks, address)
+    }
+
+    /// Before DNAT there is no pod at the other end, so nothing that a port's name could mean.
+    fn service_port_is_in(&self, ports: &Ports) -> bool {
+        let Some(via) = self.context.via else { return false };
+        let protocol = self.context.question.protocol;
+        let is_it = |spec: &PortSpec| match &spec.matches {
+            PortMatch::Numbers { protocol: of, range } => {
+                *of == protocol && range.contains(via.port)
+            }
+            PortMatch::Named { .. } => false,
+        };
+        match ports {
+            Ports::All => true,
+            Ports::Listed(specs) => specs.iter().any(is_it),
+        }
     }
 
     fn node_matches(&mut self, selector: &LabelSelector, forks: &mut Forks) -> bool {
@@ -157,4 +174,11 @@ impl<'a> Side<'a> {
         };
         self.counts_as_pod(kind, pod).then_some(pod)
     }
+}
+
+fn hold(networks: &[Network], address: IpAddr) -> bool {
+    networks.iter().any(|network| {
+        network.block.contains(&address)
+            && !network.except.iter().any(|except| except.contains(&address))
+    })
 }

@@ -1,12 +1,14 @@
 //! One side of a connection in one world: from the node-local exemption down to the default.
 
 use crate::forks::Forks;
-use crate::places::{Place, Resolved};
-use crate::question::{Context, EndPlaces, Profile};
+use crate::places::{Place, Resolved, families};
+use crate::question::{Context, EndPlaces, Loopback, Profile};
+use net_types::Family;
 use policy_model::{
     Action, Direction, Labels, Operator, PeerMatch, Peers, Pod, Policy, PolicyKind, Snapshot, Tier,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 /// One world as far as it has been asked. Each fact is chosen when it is first needed and then kept.
 #[derive(Debug)]
@@ -17,6 +19,8 @@ pub(crate) struct Side<'a> {
     pub peer: &'a EndPlaces<'a>,
     subject_places: &'a [Place<'a>],
     peer_place: Option<Place<'a>>,
+    /// What networks peers see in this world, if not the peer's own address.
+    pub address_before_dnat: Option<IpAddr>,
     names_of_peer: BTreeMap<&'a str, bool>,
     /// By key: what the peer, a node that is not in the input, has of it.
     labels_of_peer: BTreeMap<String, Labels>,
@@ -36,6 +40,7 @@ impl<'a> Side<'a> {
             peer,
             subject_places,
             peer_place: None,
+            address_before_dnat: None,
             names_of_peer: BTreeMap::new(),
             labels_of_peer: BTreeMap::new(),
         }
@@ -45,6 +50,7 @@ impl<'a> Side<'a> {
         if self.is_from_own_node(forks) {
             return true;
         }
+        self.choose_when_networks_look(forks);
         match self.ranked_tier(Tier::Admin, forks) {
             Some(Action::Accept) => return true,
             Some(Action::Deny) => return false,
@@ -71,6 +77,22 @@ impl<'a> Side<'a> {
         }
     }
 
+    /// Egress through a Service: networks peers see the pod that it picked, or an address of its own, of
+    /// the family that the connection uses.
+    fn choose_when_networks_look(&mut self, forks: &mut Forks) {
+        let Some(via) = self.context.via.filter(|_| self.direction == Direction::Egress) else {
+            return;
+        };
+        if self.context.assumptions.profile == Profile::Cilium {
+            return;
+        }
+        let families = families(&self.peer.places);
+        let usable = via.addresses.iter().filter(|one| families.contains(&Some(Family::of(**one))));
+        let before: Vec<IpAddr> = usable.copied().collect();
+        self.address_before_dnat =
+            forks.branch(1 + before.len()).checked_sub(1).and_then(|n| before.get(n).copied());
+    }
+
     /// Admin or Baseline. `None`: no rule matches.
     fn ranked_tier(&mut self, tier: Tier, forks: &mut Forks) -> Option<Action> {
         let mut by_priority: BTreeMap<u16, Vec<&'a Policy>> = BTreeMap::new();
@@ -92,6 +114,9 @@ impl<'a> Side<'a> {
         let policies = self.policies_of(Tier::NetworkPolicy);
         if policies.is_empty() {
             return None;
+        }
+        if self.context.loopback == Loopback::Open {
+            return Some(true);
         }
         if !self.context.question.protocol.has_ports()
             && self.context.assumptions.profile == Profile::Upstream

@@ -51,7 +51,7 @@ pub(crate) fn results(manifests: &str, spec: &str) -> Results {
     run_tests(&imported.snapshot, Assumptions::new(Semantics::Upstream), &[&test])
 }
 
-fn read(spec: &str) -> PolicyTest {
+pub(crate) fn read(spec: &str) -> PolicyTest {
     let indented: String = spec.lines().map(|line| format!("  {line}\n")).collect();
     let text = format!(
         "apiVersion: weir.dev/v1alpha1\nkind: PolicyTest\nmetadata: {{name: t}}\nspec:\n{indented}"

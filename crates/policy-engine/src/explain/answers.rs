@@ -66,6 +66,17 @@ impl Group {
             Self::Node(address) | Self::Outside(address, _) => Some(End::Address(*address)),
         }
     }
+
+    /// The endpoints of a Service and the others: only the first may be led to themselves.
+    fn apart_from(self, endpoints: &[PodId]) -> Vec<Self> {
+        let pods = match self {
+            Self::Pods(pods) => pods,
+            Self::Node(_) | Self::Outside(..) => return vec![self],
+        };
+        let parts: (Vec<PodId>, Vec<PodId>) =
+            pods.into_iter().partition(|pod| endpoints.binary_search(pod).is_ok());
+        [parts.0, parts.1].into_iter().filter(|pods| !pods.is_empty()).map(Self::Pods).collect()
+    }
 }
 
 impl Program {
@@ -99,7 +110,8 @@ impl Program {
         let pods = self.service_pods(service);
         let to = EndSet { pods, ..EndSet::default() };
         let mut answers = Vec::new();
-        for source in self.end_groups(from, &to, Direction::Ingress) {
+        let sources = self.end_groups(from, &to, Direction::Ingress);
+        for source in sources.into_iter().flat_map(|source| source.apart_from(&to.pods)) {
             let Some(end) = source.end() else { continue };
             let n_sources = match &source {
                 Group::Pods(pods) => pods.len() as u64,

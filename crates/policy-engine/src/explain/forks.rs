@@ -2,7 +2,7 @@
 
 use super::Question;
 use crate::evaluate::Readings;
-use crate::facts::{HostReading, Locality, PeerRules};
+use crate::facts::{HostReading, Locality, Loopback, PeerRules};
 use crate::fork::Span;
 use crate::program::Program;
 use crate::semantics::Reason;
@@ -138,12 +138,16 @@ impl Program {
                 (Assumed::ImplementationAllows, Verdict::Allow),
                 (Assumed::ImplementationDenies, Verdict::Deny),
             ]),
-            Reason::Hairpin => two([
-                (Assumed::HairpinIsOpen, Verdict::Allow),
-                (Assumed::HairpinIsFiltered, Verdict::Deny),
-            ]),
+            Reason::Hairpin => {
+                let open = Readings { loopback: smallvec![Loopback::Open], ..shared.clone() };
+                two([
+                    (Assumed::HairpinIsOpen, under(&open)),
+                    (Assumed::HairpinIsFiltered, under(shared)),
+                ])
+            }
             Reason::ServiceAddress => {
-                two([(Assumed::BeforeDnat, Verdict::Allow), (Assumed::AfterDnat, Verdict::Deny)])
+                let after = under(shared);
+                two([(Assumed::BeforeDnat, other_than(after)), (Assumed::AfterDnat, after)])
             }
             Reason::ServiceEndpoint => Vec::new(),
         }
@@ -225,6 +229,15 @@ impl Program {
             },
         };
         group.iter().map(reading).collect()
+    }
+}
+
+/// What the one reading must answer for both to differ.
+fn other_than(verdict: Verdict) -> Verdict {
+    match verdict {
+        Verdict::Allow => Verdict::Deny,
+        Verdict::Deny => Verdict::Allow,
+        Verdict::Undefined => Verdict::Undefined,
     }
 }
 

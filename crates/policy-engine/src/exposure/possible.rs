@@ -245,6 +245,7 @@ fn possible_facts(terms: &[TermId]) -> Facts<'_> {
         addresses: Addresses::Unknown(None),
         node: None,
         unknown_node: &[],
+        via: None,
         policies: PolicySet::NONE,
         served: &[],
         served_id: 0,

@@ -263,6 +263,45 @@ fn an_ip_block_that_only_the_services_address_is_in_is_undefined() {
     World::cilium(&documents).check_through("shop/web", "pay/db", "80/tcp", Deny);
 }
 
+/// The doubt is the same where a block refuses the Service's address, or admits only the backend's.
+#[test]
+fn a_block_that_only_one_of_both_addresses_is_in_is_undefined_whatever_it_does() {
+    let deny = |block: &str| {
+        let rule = format!("egress: [{{action: Deny, to: [{{networks: [{block}]}}]}}]");
+        let spec =
+            |tier| format!("tier: {tier}, priority: 1, subject: {{namespaces: {{}}}}, {rule}");
+        ["Admin", "Baseline"].map(|tier| cluster_policy("p", &spec(tier)))
+    };
+    let [client, backend, service, _] = with_service("{}");
+    let behind = |policy: String| [client.clone(), backend.clone(), service.clone(), policy];
+    let of_service = deny("10.96.0.0/16").map(behind);
+    let of_backend = deny("10.0.0.2/32").map(behind);
+    let check = |documents: &[String], under_cilium| {
+        let decision = World::of(documents).through("shop/web", "pay/db", "80/tcp").unwrap();
+        let reasons: Vec<&str> = decision.reasons.iter().map(|reason| reason.code()).collect();
+        assert_eq!((decision.verdict, reasons), (Undefined, vec!["service-address"]));
+        World::cilium(documents).check_through("shop/web", "pay/db", "80/tcp", under_cilium);
+    };
+    of_service.iter().chain(&of_backend).for_each(|documents| check(documents, Allow));
+    check(&with_service("{to: [{ipBlock: {cidr: 10.0.0.0/16}}]}"), Deny);
+    let both = with_service("{to: [{ipBlock: {cidr: 10.0.0.0/8}}]}");
+    World::of(&both).check_through("shop/web", "pay/db", "80/tcp", Allow);
+}
+
+/// Beside a block, the port is the Service's before DNAT and the pod's after.
+#[test]
+fn a_block_and_its_port_are_compared_at_the_same_time() {
+    let by = |block: &str, port: u16| {
+        let rule = format!("{{to: [{{ipBlock: {{cidr: {block}}}}}], ports: [{{port: {port}}}]}}");
+        let world = World::of(&with_service(&rule));
+        world.through("shop/web", "pay/db", "80/tcp").unwrap().verdict
+    };
+    assert_eq!(by("10.96.0.0/16", 80), Undefined);
+    assert_eq!(by("10.96.0.0/16", 8080), Deny);
+    assert_eq!(by("10.0.0.2/32", 8080), Undefined);
+    assert_eq!(by("10.0.0.2/32", 80), Deny);
+}
+
 /// Ports of all containers count, and of native sidecars among the init containers; `hostPort` opens
 /// nothing and names nothing.
 #[test]

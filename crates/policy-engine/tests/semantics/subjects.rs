@@ -1,8 +1,9 @@
 //! Who is a subject of policies, and who a peer.
 
 use crate::fixture::*;
+use net_types::Protocol;
 use policy_engine::Verdict::{Allow, Deny, Undefined};
-use policy_engine::{Cause, Granularity, MapPeer};
+use policy_engine::{Cause, EndSet, Granularity, MapPeer};
 
 /// `shop/web` on n1, and `ops/agent` on the host network of n2.
 fn hosts(policies: &[String]) -> Vec<String> {
@@ -181,6 +182,63 @@ fn a_pod_to_itself_through_a_service() {
     assert_eq!((decision.verdict, reasons), (Undefined, vec!["hairpin"]));
     let by_admin = world(admin("ingress: [{action: Deny, from: [{namespaces: {}}]}]"));
     by_admin.check_through("shop/web", "shop/web", "80/tcp", Deny);
+}
+
+/// Admin speaks first: only what it passes on does NetworkPolicy filter, or not.
+#[test]
+fn a_pod_to_itself_through_a_service_that_admin_may_pass_on() {
+    let ranked = |name: &str, action: &str| {
+        let rule = format!("ingress: [{{action: {action}, from: [{{namespaces: {{}}}}]}}]");
+        cluster_policy(
+            name,
+            &format!("tier: Admin, priority: 1, subject: {{namespaces: {{}}}}, {rule}"),
+        )
+    };
+    let world = World::of(&[
+        labelled_pod("shop/web", "app: web"),
+        service("shop/web", "selector: {app: web}, ports: [{port: 80}]"),
+        policy("shop/p", "ingress: []"),
+        ranked("a", "Deny"),
+        ranked("b", "Pass"),
+    ]);
+    let decision = world.through("shop/web", "shop/web", "80/tcp").unwrap();
+    assert_eq!(decision.verdict, Undefined);
+}
+
+/// A client of a headless Service connects to the pod itself, so there it is the pod's own traffic.
+#[test]
+fn a_pod_to_itself_through_a_headless_service_is_self_traffic() {
+    let documents = |pod: String| {
+        [
+            pod,
+            service(
+                "shop/web",
+                "clusterIP: None, selector: {app: web}, ports: [{port: 80, targetPort: http}]",
+            ),
+            policy("shop/p", DENY_ALL_OF_SHOP),
+        ]
+    };
+    let live = World::of(&documents(labelled_pod("shop/web", "app: web")));
+    live.check_through("shop/web", "shop/web", "80/tcp", Allow);
+    let replicas = World::of(&documents(deployment("shop/web", "app: web")));
+    replicas.check_through("shop/web", "shop/web", "80/tcp", Deny);
+}
+
+/// Whoever of a class asks, only an endpoint of the Service may be led to itself.
+#[test]
+fn clients_that_no_rule_tells_apart_differ_in_whether_the_service_selects_them() {
+    let world = World::of(&[
+        labelled_pod("shop/web", "app: web"),
+        labelled_pod("shop/other", "app: other"),
+        service("shop/web", "selector: {app: web}, ports: [{port: 80}]"),
+        policy("shop/p", "ingress: []"),
+    ]);
+    let pods = world.program.pods().map(|(id, _)| id).collect();
+    let from = EndSet { pods, ..EndSet::default() };
+    let service = world.program.service("shop", "web").unwrap();
+    let answers = world.program.service_answers(&from, service, Protocol::Tcp, 80).unwrap();
+    let verdicts: Vec<_> = answers.iter().map(|one| (one.decision.verdict, one.n_pairs)).collect();
+    assert_eq!(verdicts, [(Deny, 1), (Undefined, 1)]);
 }
 
 /// A pod that has come to its end keeps its address in the status while another pod has it.

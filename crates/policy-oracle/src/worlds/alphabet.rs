@@ -23,14 +23,16 @@ pub(super) const DOMAIN_NAMES: [&str; 4] =
 /// Names that a question may ask about.
 const NAMES: [&str; 4] = ["example.com", "api.example.com", "v1.api.example.com", "badexample.com"];
 
-/// Pods have 10.0.0.1 to 10.0.0.6 and fd00::1 to fd00::6; nodes have 172.18.0.1 and fd01::1 onwards.
-const BLOCKS: [&str; 16] = [
+/// Pods have 10.0.0.1 to 10.0.0.6 and fd00::1 to fd00::6; nodes have 172.18.0.1 and fd01::1 onwards;
+/// Services have 10.96.0.1 and fd96::1 onwards.
+const BLOCKS: [&str; 18] = [
     "0.0.0.0/0",
     "10.0.0.0/8",
     "10.0.0.0/29",
     "10.0.0.0/30",
     "10.0.0.2/31",
     "10.0.0.3/32",
+    "10.96.0.0/29",
     "172.18.0.0/24",
     "172.18.0.2/32",
     "203.0.113.0/24",
@@ -39,6 +41,7 @@ const BLOCKS: [&str; 16] = [
     "fd00::/8",
     "fd00::2/127",
     "fd01::/64",
+    "fd96::/16",
     "2001:db8::/32",
     "2001:db8::/33",
 ];

@@ -1,4 +1,4 @@
-//! Services and entries. The oracle does not read them; renderers and readers do.
+//! Services and entries. The oracle does not read entries; renderers and readers do.
 
 use super::alphabet::{PORT_NAMES, WORKLOADS, name_of};
 use super::changes::ensure_namespace;
@@ -15,8 +15,11 @@ use std::net::IpAddr;
 pub(super) fn service() -> impl Strategy<Value = Service> {
     let kind = prop_oneof![
         Just(ServiceKind::ClusterIp { addresses: vec![] }),
-        (1_u8..=9).prop_map(|last| ServiceKind::ClusterIp {
-            addresses: vec![IpAddr::from([10, 96, 0, last])]
+        (1_u8..=9, any::<bool>()).prop_map(|(last, both)| {
+            let v4 = IpAddr::from([10, 96, 0, last]);
+            let v6 = IpAddr::from([0xfd96, 0, 0, 0, 0, 0, 0, u16::from(last)]);
+            let addresses = std::iter::once(v4).chain(both.then_some(v6)).collect();
+            ServiceKind::ClusterIp { addresses }
         }),
         Just(ServiceKind::Headless),
         Just(ServiceKind::ExternalName("api.example.com".to_owned())),
