@@ -136,6 +136,43 @@ assertions:
 "));
 }
 
+const BASELINE: &str = r#"
+---
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: {name: closed}
+spec:
+  tier: Baseline
+  priority: 10
+  subject: {namespaces: {}}
+  ingress: [{action: Deny, from: [{namespaces: {}}]}]
+  egress: [{action: Deny, to: [{networks: ["0.0.0.0/0", "::/0"]}]}]
+"#;
+
+#[test]
+fn a_baseline_isolates_where_it_denies_every_peer() {
+    let spec = "assertions:\n- isolated: {pods: shop/, directions: [ingress, egress]}\n";
+    let on = |baseline: &str| shown(&results(&format!("{SHOP}{baseline}"), spec));
+    let open = |pod: &str, direction: &str| {
+        format!("    shop/{pod}: no NetworkPolicy isolates it for {direction}")
+    };
+    let why = ", and the Deny of all pods leaves other peers open";
+    let failed = |lines: &[String]| {
+        let n = lines.len();
+        let head = "FAILED isolated shop/ for ingress and egress\n  not-isolated: expected every pod \
+                    to be isolated";
+        format!("{head} ({n})\n{}\n", lines.join("\n"))
+    };
+    let ingress = |pod| format!("{}{why}", open(pod, "ingress"));
+    assert_eq!(on(BASELINE), failed(&[ingress("cart"), ingress("web")]));
+    let all = [ingress("cart"), open("cart", "egress"), ingress("web"), open("web", "egress")];
+    let passing =
+        BASELINE.replace("egress: [", "egress: [{action: Pass, to: [{namespaces: {}}]}, ");
+    assert_eq!(on(&passing), failed(&all));
+    let of_one_family = BASELINE.replace(r#", "::/0""#, "");
+    assert_eq!(on(&of_one_family), failed(&all));
+}
+
 const HOST: &str = "
 ---
 {apiVersion: v1, kind: Pod, metadata: {name: agent, namespace: shop, labels: {app: agent}}, spec: {hostNetwork: true, containers: [{name: c}]}}

@@ -73,6 +73,16 @@ fn who_decides_can_be_part_of_a_case() {
             pci/api → pci/db 5432/tcp: allow []
               egress: no policy applies
               ingress: NetworkPolicy pci/db ingress[0] accepts it
+        FAILED shop/cart → pci/api 8443/tcp: deny
+          wrong-decider: expected NetworkPolicy pci/api to decide (1)
+            shop/cart → pci/api 8443/tcp: deny []
+              egress: no policy applies
+              ingress: NetworkPolicy pci/closed isolates pci/api, and no rule accepts it
+        FAILED shop/cart → service/pci/api 443/tcp: deny
+          wrong-decider: expected NetworkPolicy pci/api ingress[0] to decide (1)
+            shop/cart → pci/api 8443/tcp: deny []
+              egress: no policy applies
+              ingress: NetworkPolicy pci/closed isolates pci/api, and no rule accepts it
     "#]]
     .assert_eq(&run(r"
 cases:
@@ -80,6 +90,8 @@ cases:
 - {from: pci/api, to: pci/db, port: 5432, expect: allow, by: NetworkPolicy pci/closed}
 - {from: pci/api, to: pci/db, port: 5432, expect: allow, by: NetworkPolicy pci/gone}
 - {from: pci/api, to: pci/db, port: 5432, expect: allow, by: 'NetworkPolicy pci/db ingress[1]'}
+- {from: shop/cart, to: pci/api, port: 8443, expect: deny, by: NetworkPolicy pci/api}
+- {from: shop/cart, to: service/pci/api, port: 443, expect: deny, by: 'NetworkPolicy pci/api ingress[0]'}
 "));
 }
 
