@@ -19,6 +19,7 @@ pub(crate) mod policy_in_empty_namespace;
 pub(crate) mod port_unserved;
 pub(crate) mod profile_dependent;
 pub(crate) mod same_priority_order;
+pub(crate) mod search_stopped;
 pub(crate) mod service_target_port_unserved;
 pub(crate) mod service_unreachable;
 pub(crate) mod service_without_endpoints;

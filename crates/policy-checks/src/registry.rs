@@ -45,6 +45,7 @@ pub const CHECKS: &[Check] = &[
     checks::port_unserved::CHECK,
     checks::profile_dependent::CHECK,
     checks::same_priority_order::CHECK,
+    checks::search_stopped::CHECK,
     checks::service_target_port_unserved::CHECK,
     checks::service_unreachable::CHECK,
     checks::service_without_endpoints::CHECK,
@@ -58,7 +59,11 @@ pub const CHECKS: &[Check] = &[
 pub fn run(program: &Program, settings: &Settings) -> Vec<Finding> {
     let world = World::new(program);
     let wanted = CHECKS.iter().filter(|check| !settings.ignore.contains(check.code.0));
-    let mut findings: Vec<Finding> = wanted.flat_map(|check| (check.find)(&world)).collect();
+    // It reports on the others, so it comes last.
+    let is_last = |check: &&Check| check.code == checks::search_stopped::CHECK.code;
+    let (last, first): (Vec<&Check>, Vec<&Check>) = wanted.partition(is_last);
+    let in_order = first.into_iter().chain(last);
+    let mut findings: Vec<Finding> = in_order.flat_map(|check| (check.find)(&world)).collect();
     findings.sort_by(|a, b| {
         let key = |f: &Finding| (f.span.is_none(), f.span, f.code);
         key(a).cmp(&key(b)).then_with(|| (&a.object, &a.message).cmp(&(&b.object, &b.message)))
@@ -84,7 +89,10 @@ fn one_cause_once(findings: Vec<Finding>) -> Vec<Finding> {
     let repeats = |finding: &Finding| {
         let half = code(finding, &checks::half_open::CHECK);
         let unmatched = code(finding, &checks::peer_matches_nothing::CHECK);
-        (half && finding.witness.as_ref().is_some_and(|witness| shown.contains(witness)))
+        // A finding about several rules says more than its first witness.
+        (half
+            && finding.related.len() < 2
+            && finding.witness.as_ref().is_some_and(|witness| shown.contains(witness)))
             || (unmatched && finding.span.is_some() && lists.contains(&finding.span))
     };
     findings.into_iter().filter(|finding| !repeats(finding)).collect()

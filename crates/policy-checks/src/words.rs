@@ -96,22 +96,13 @@ pub(crate) fn sample(world: &World<'_>, to: &End, traffic: &Traffic) -> Option<(
     })
 }
 
-/// Other places with the same cause: a few, and how many more.
+/// Other places with the same cause, all of them: what is too long to read is for the format to cut.
 pub(crate) fn also(
     finding: Finding,
     places: impl IntoIterator<Item = (Option<SourceSpan>, String)>,
 ) -> Finding {
-    let places: Vec<_> = places.into_iter().collect();
-    let n_more = places.len().saturating_sub(LISTED);
-    let mut finding = places
-        .into_iter()
-        .take(LISTED)
-        .fold(finding, |finding, (span, name)| finding.related_to(span, format!("{name} as well")));
-    if n_more > 0 {
-        let text = format!("and {}", count(n_more, "more place"));
-        finding = finding.related_to(None, text);
-    }
-    finding
+    let add = |finding: Finding, (span, name)| finding.related_to(span, format!("{name} as well"));
+    places.into_iter().fold(finding, add)
 }
 
 /// A finding at a place, where the place is known.

@@ -1,6 +1,7 @@
 //! What several checks ask of a program, computed once.
 
 use crate::forks::{Fork, forks};
+use finding_model::Code;
 use policy_engine::{PodId, Program, TrafficCache};
 use policy_model::{
     Direction, LabelSelector, NamespaceScope, PeerMatch, Peers, Pod, Policy, PolicyId, Rule,
@@ -22,6 +23,18 @@ pub(crate) struct World<'p> {
     pub(crate) cache: RefCell<TrafficCache>,
     forks: OnceCell<Vec<Fork<'p>>>,
     service_pods: OnceCell<Vec<(&'p Service, Vec<PodId>)>>,
+    stopped: RefCell<Vec<Stopped<'p>>>,
+}
+
+/// A search that gave up before it knew.
+#[derive(Clone, Debug)]
+pub(crate) struct Stopped<'p> {
+    pub(crate) check: Code,
+    /// Where it began.
+    pub(crate) rule: RuleAt<'p>,
+    /// What it was to find out, as in "it is not known …".
+    pub(crate) question: String,
+    pub(crate) n_asked: usize,
 }
 
 /// One rule and where it stands.
@@ -45,6 +58,7 @@ impl<'p> World<'p> {
             cache: RefCell::default(),
             forks: OnceCell::new(),
             service_pods: OnceCell::new(),
+            stopped: RefCell::default(),
         };
         for (id, pod) in program.pods() {
             world.pods_of_namespace.entry(&pod.namespace).or_default().push(id);
@@ -150,6 +164,15 @@ impl<'p> World<'p> {
             let services = self.program.services().iter();
             services.map(|service| (service, self.program.service_pods(service))).collect()
         })
+    }
+
+    pub(crate) fn stop(&self, stopped: Stopped<'p>) {
+        self.stopped.borrow_mut().push(stopped);
+    }
+
+    /// The searches that gave up so far.
+    pub(crate) fn stopped(&self) -> Vec<Stopped<'p>> {
+        self.stopped.borrow().clone()
     }
 
     /// Every rule of every policy, in the order of policies.

@@ -10,11 +10,12 @@
 //! wanted.
 //!
 //! Only rules with a podSelector that selects something are looked at, and only peers none of whose pods get
-//! through on any port of the rule. Rules that one policy of the other side stops are one finding.
+//! through on any port of the rule. All rules that one policy of the other side stops are one finding, which
+//! lists each of them with an example.
 
 use crate::points::{oriented, traffic_at};
 use crate::registry::Check;
-use crate::words::{also, list, placed, sample, witness, workloads};
+use crate::words::{count, list, placed, sample, witness, workloads};
 use crate::world::{RuleAt, World};
 use finding_model::{Code, Finding, Severity, SourceSpan};
 use net_types::Traffic;
@@ -42,15 +43,13 @@ struct Half<'p> {
 }
 
 fn find(world: &World<'_>) -> Vec<Finding> {
-    let mut groups: BTreeMap<(Direction, PolicyId, Vec<String>), Vec<Half<'_>>> = BTreeMap::new();
+    let mut groups: BTreeMap<(Direction, PolicyId), Vec<Half<'_>>> = BTreeMap::new();
     for rule in world.rules().filter(|rule| rule.policy.tier == Tier::NetworkPolicy) {
         for half in halves(world, rule) {
-            let names = workloads(world, half.others.iter().copied());
-            groups.entry((rule.direction, half.policy.clone(), names)).or_default().push(half);
+            groups.entry((rule.direction, half.policy.clone())).or_default().push(half);
         }
     }
-    let reports = groups.into_iter();
-    reports.filter_map(|((_, _, names), halves)| report(world, &names, halves)).collect()
+    groups.into_values().filter_map(|halves| report(world, halves)).collect()
 }
 
 fn halves<'p>(world: &World<'p>, rule: RuleAt<'p>) -> Vec<Half<'p>> {
@@ -120,16 +119,24 @@ fn serves_nothing_of(world: &World<'_>, pod: PodId, wanted: &Traffic) -> bool {
     })
 }
 
-fn report(world: &World<'_>, names: &[String], mut halves: Vec<Half<'_>>) -> Option<Finding> {
+fn report(world: &World<'_>, mut halves: Vec<Half<'_>>) -> Option<Finding> {
     halves.sort_by_key(|half| half.span);
     let (first, rest) = halves.split_first()?;
-    let rule = first.rule;
-    let (verb, side, missing) = match rule.direction {
+    let (verb, side, missing) = match first.rule.direction {
         Direction::Ingress => ("admits", "egress", "egress from it"),
         Direction::Egress => ("lets it reach", "ingress", "ingress there"),
     };
-    let message = format!("{} {verb} {}, whose {side} does not allow it", rule.name(), list(names));
-    let mut finding = Finding::new(
+    let of_one = |half: &Half<'_>| list(&workloads(world, half.others.iter().copied()));
+    let others = halves.iter().flat_map(|half| half.others.iter().copied());
+    let names = list(&workloads(world, others));
+    let more = match rest.len() {
+        0 => String::new(),
+        n => format!(" (and {} like it)", count(n, "rule")),
+    };
+    let rule = first.rule;
+    let message = format!("{}{more} {verb} {names}, whose {side} does not allow it", rule.name());
+    let denying = world.program.policy(&first.policy).and_then(|policy| policy.span);
+    let finding = Finding::new(
         CHECK.code,
         CHECK.severity,
         message,
@@ -137,12 +144,14 @@ fn report(world: &World<'_>, names: &[String], mut halves: Vec<Half<'_>>) -> Opt
     )
     .about(rule.policy.id.to_string())
     .because(format!("{} denies it", first.policy))
-    .witnessed_by(first.witness.clone());
-    let denying = world.program.policy(&first.policy);
-    finding = finding
-        .related_to(denying.and_then(|policy| policy.span), format!("{} denies", first.policy));
-    let rest = rest.iter().map(|half| (half.span, half.rule.full_name()));
-    Some(placed(also(finding, rest), first.span))
+    .witnessed_by(first.witness.clone())
+    .related_to(denying, format!("{} denies", first.policy));
+    let finding = rest.iter().fold(finding, |finding, half| {
+        let rule = half.rule.full_name();
+        let text = format!("{rule} {verb} {}: {}", of_one(half), half.witness);
+        finding.related_to(half.span, text)
+    });
+    Some(placed(finding, first.span))
 }
 
 #[cfg(test)]
@@ -199,6 +208,17 @@ mod tests {
             rule
             pods ns:* app=prom",
         );
-        assert_eq!(found[0].related.len(), 2);
+        assert_eq!(
+            found[0].message,
+            "ingress[0] (and 1 rule like it) admits mon/prom, whose egress does not allow it"
+        );
+        let related: Vec<&str> = found[0].related.iter().map(|one| one.message.as_str()).collect();
+        assert_eq!(
+            related,
+            [
+                "NetworkPolicy mon/prom denies",
+                "NetworkPolicy shop/scrape ingress[0] admits mon/prom: mon/prom → shop/web 443/tcp (deny)",
+            ]
+        );
     }
 }

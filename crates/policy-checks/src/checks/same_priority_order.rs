@@ -7,12 +7,13 @@
 //!
 //! **How to fix.** Give the two policies different priorities.
 //!
-//! Policies of one priority that never disagree about the same connection are fine and not reported.
+//! Policies of one priority that never disagree about the same connection are fine and not reported. Where it
+//! would take too many questions to know, that is said (`search-stopped`).
 
 use crate::points::{Cuts, oriented, peer_ends};
 use crate::registry::Check;
 use crate::words::{placed, witness};
-use crate::world::{RuleAt, World, rules_of};
+use crate::world::{RuleAt, Stopped, World, rules_of};
 use finding_model::{Code, Finding, Severity};
 use policy_engine::{End, PodId, Reason};
 use policy_model::{Policy, Tier};
@@ -26,9 +27,13 @@ pub(crate) const CHECK: Check = Check {
 };
 
 /// Questions about one pair of policies before the search gives up.
-const LIMIT: usize = 50_000;
+const LIMIT: usize = 500_000;
 
 fn find(world: &World<'_>) -> Vec<Finding> {
+    find_within(world, LIMIT)
+}
+
+pub(super) fn find_within(world: &World<'_>, limit: usize) -> Vec<Finding> {
     let mut groups: BTreeMap<(Tier, u16), Vec<&Policy>> = BTreeMap::new();
     for policy in world.program.policies().filter(|p| p.tier != Tier::NetworkPolicy) {
         groups.entry((policy.tier, policy.priority)).or_default().push(policy);
@@ -42,13 +47,18 @@ fn find(world: &World<'_>) -> Vec<Finding> {
     for policies in groups.values() {
         for (index, a) in policies.iter().enumerate() {
             let later = policies.iter().skip(index + 1);
-            findings.extend(later.filter_map(|b| judge(world, &cuts, a, b)));
+            findings.extend(later.filter_map(|b| judge(world, (&cuts, limit), a, b)));
         }
     }
     findings
 }
 
-fn judge(world: &World<'_>, cuts: &Cuts, a: &Policy, b: &Policy) -> Option<Finding> {
+fn judge<'p>(
+    world: &World<'p>,
+    (cuts, limit): (&Cuts, usize),
+    a: &'p Policy,
+    b: &'p Policy,
+) -> Option<Finding> {
     let of_b: BTreeSet<PodId> = world.subjects(b).iter().copied().collect();
     let both: Vec<PodId> =
         world.subjects(a).iter().copied().filter(|pod| of_b.contains(pod)).collect();
@@ -58,11 +68,13 @@ fn judge(world: &World<'_>, cuts: &Cuts, a: &Policy, b: &Policy) -> Option<Findi
         for rule_b in rules_of(b).filter(|other| {
             other.direction == rule_a.direction && other.rule.action != rule_a.rule.action
         }) {
-            let shown = disagree(world, cuts, (rule_a, rule_b), &both, &mut asked);
+            let shown = disagree(world, cuts, (rule_a, rule_b), &both, (&mut asked, limit));
             if let Some(shown) = shown {
                 return Some(report((rule_a, rule_b), shown));
             }
-            if asked > LIMIT {
+            if asked > limit {
+                let question = format!("whether {} disagrees", b.id);
+                world.stop(Stopped { check: CHECK.code, rule: rule_a, question, n_asked: limit });
                 return None;
             }
         }
@@ -75,7 +87,7 @@ fn disagree(
     cuts: &Cuts,
     (a, b): (RuleAt<'_>, RuleAt<'_>),
     subjects: &[PodId],
-    asked: &mut usize,
+    (asked, limit): (&mut usize, usize),
 ) -> Option<String> {
     let of_b: BTreeSet<End> = peer_ends(world, cuts, b)?.into_iter().collect();
     let shared: Vec<End> =
@@ -91,7 +103,7 @@ fn disagree(
             let shared_ports = cuts.ports_in(a.rule, destination).into_iter();
             for point in shared_ports.filter(|point| ports.contains(point)) {
                 *asked += 1;
-                if *asked > LIMIT {
+                if *asked > limit {
                     return None;
                 }
                 let (decision, text) = witness(world, (&from, &to), point);

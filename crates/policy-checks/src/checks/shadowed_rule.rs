@@ -10,7 +10,7 @@
 //! or remove this one. `info` where the deciding rules have the same action, so that only clutter is lost.
 //!
 //! The search is exact: every class of pods, every piece of the address space and every interval of ports
-//! that the rule can match is asked about. It gives up, without a finding, where that is too many questions.
+//! that the rule can match is asked about. Where that is too many questions it says so (`search-stopped`).
 //! Rules of one NetworkPolicy add up and do not hide each other (see `duplicate-rule`). That NetworkPolicies
 //! take precedence over the Baseline tier is what a baseline is for, and is not reported; nor are rules of
 //! NetworkPolicies that select host-network pods, which the other kinds never do.
@@ -20,7 +20,7 @@ use crate::forks::blocks;
 use crate::points::{Cuts, example, oriented, peer_ends, peers};
 use crate::registry::Check;
 use crate::words::{list, placed, witness};
-use crate::world::{RuleAt, World};
+use crate::world::{RuleAt, Stopped, World};
 use finding_model::{Code, Finding, Severity};
 use net_types::Protocol;
 use policy_engine::{Cause, End, PodId, Verdict};
@@ -34,7 +34,7 @@ pub(crate) const CHECK: Check = Check {
 };
 
 /// Questions about one rule before the search gives up.
-const LIMIT: usize = 20_000;
+const LIMIT: usize = 200_000;
 
 /// What decides instead of a rule.
 struct Shadow<'p> {
@@ -45,18 +45,22 @@ struct Shadow<'p> {
 }
 
 fn find(world: &World<'_>) -> Vec<Finding> {
+    find_within(world, LIMIT)
+}
+
+pub(super) fn find_within(world: &World<'_>, limit: usize) -> Vec<Finding> {
     let ordered: Vec<RuleAt<'_>> =
         world.rules().filter(|rule| rule.policy.tier != Tier::NetworkPolicy).collect();
     if ordered.is_empty() {
         return Vec::new();
     }
     let cuts = Cuts::of(world);
-    world.rules().filter_map(|rule| judge(world, &cuts, rule, &ordered)).collect()
+    world.rules().filter_map(|rule| judge(world, (&cuts, limit), rule, &ordered)).collect()
 }
 
 fn judge<'p>(
     world: &World<'p>,
-    cuts: &Cuts,
+    (cuts, limit): (&Cuts, usize),
     rule: RuleAt<'p>,
     ordered: &[RuleAt<'p>],
 ) -> Option<Finding> {
@@ -65,8 +69,8 @@ fn judge<'p>(
     if earlier.is_empty() || concerns_host_pods(world, rule) {
         return None;
     }
-    let shadow =
-        by_text(world, rule, &earlier).or_else(|| by_questions(world, cuts, rule, &earlier))?;
+    let shadow = by_text(world, rule, &earlier)
+        .or_else(|| by_questions(world, cuts, rule, (&earlier, limit)))?;
     Some(report(rule, &shadow))
 }
 
@@ -128,7 +132,7 @@ fn by_questions<'p>(
     world: &World<'p>,
     cuts: &Cuts,
     rule: RuleAt<'p>,
-    earlier: &[RuleAt<'p>],
+    (earlier, limit): (&[RuleAt<'p>], usize),
 ) -> Option<Shadow<'p>> {
     let subjects = world.subjects(rule.policy);
     let subjects = world.one_of_each(&subjects).into_iter().filter(|id| !world.is_on_host(*id));
@@ -145,7 +149,9 @@ fn by_questions<'p>(
             };
             for point in cuts.ports_in(rule.rule, destination) {
                 asked += 1;
-                if asked > LIMIT {
+                if asked > limit {
+                    let question = "whether another rule always decides first".to_owned();
+                    world.stop(Stopped { check: CHECK.code, rule, question, n_asked: limit });
                     return None;
                 }
                 match decider(world, rule, (&from, &to), point)? {

@@ -49,6 +49,9 @@ fn write_summary(
     writeln!(out, "{summary} in {files} (profile {})", visible(report.profile))
 }
 
+/// Other places that are shown with a finding; one more is shown rather than counted.
+const SHOWN_RELATED: usize = 4;
+
 fn groups<'a>(finding: &'a Finding, files: &'a SourceFiles) -> Vec<Group<'a>> {
     let Finding { code, severity, span, object, message, why, witness, help, fix, related } =
         finding;
@@ -69,9 +72,14 @@ fn groups<'a>(finding: &'a Finding, files: &'a SourceFiles) -> Vec<Group<'a>> {
         main = main.element(note("help", help));
     }
     main = main.elements(fix.as_ref().map(fix_note));
-    std::iter::once(main)
-        .chain(related.iter().map(|related| related_group(related, files)))
-        .collect()
+    let n_more = related.len().saturating_sub(SHOWN_RELATED + 1);
+    let n_shown = if n_more > 0 { SHOWN_RELATED } else { related.len() };
+    let shown = related.iter().take(n_shown).map(|related| related_group(related, files));
+    let rest = (n_more > 0).then(|| {
+        let text = format!("and {} more places, which -o json lists", related.len() - n_shown);
+        Level::NOTE.secondary_title(text).elements(std::iter::empty::<Element<'_>>())
+    });
+    std::iter::once(main).chain(shown).chain(rest).collect()
 }
 
 fn related_group<'a>(related: &'a Related, files: &'a SourceFiles) -> Group<'a> {
@@ -139,6 +147,23 @@ mod tests {
 
     fn text(findings: &[Finding], files: &SourceFiles) -> String {
         shown(|out| write(out, &report(findings, files), Palette::Plain))
+    }
+
+    #[test]
+    fn a_few_other_places_are_shown_and_the_rest_is_counted() {
+        let of = |n: usize| {
+            let finding = Finding::new(Code("half-open"), Severity::Warning, "x", "");
+            (1..=n).fold(finding, |finding, n| finding.related_to(None, format!("place {n}")))
+        };
+        let notes = |n| {
+            let all = text(&[of(n)], &SourceFiles::default());
+            all.lines().filter_map(|line| Some(line.strip_prefix("note: ")?.to_owned())).collect()
+        };
+        let five: Vec<String> = notes(5);
+        assert_eq!(five, ["place 1", "place 2", "place 3", "place 4", "place 5"]);
+        let seven: Vec<String> = notes(7);
+        let rest = "and 3 more places, which -o json lists";
+        assert_eq!(seven, ["place 1", "place 2", "place 3", "place 4", rest]);
     }
 
     #[test]
