@@ -23,7 +23,8 @@ be done; `exec` and `shell` exit as their command does.";
 /// A small cluster on this machine: real packets, no Kubernetes
 ///
 /// Makes a network namespace for each pod and node of the manifests, with addresses, Services and DNS.
-/// Nothing leaves the machine, and `weir lab down` leaves nothing behind. Runs as root.
+/// Nothing leaves the machine, and `weir lab down` leaves nothing behind. Runs as root. Policies are not
+/// enforced in a lab yet: everything passes.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct LabArgs {

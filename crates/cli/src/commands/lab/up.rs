@@ -77,6 +77,9 @@ fn write_up(status: &Status, start: Instant, console: &mut Console) -> Result<()
     for note in &status.notes {
         writeln!(console.err, "note: {}", visible(note))?;
     }
+    if status.enforcement.is_none() {
+        writeln!(console.err, "note: policies are not enforced, everything passes")?;
+    }
     writeln!(
         console.out,
         "lab {} is up: {} on {}, {}, {} ms",
