@@ -1,6 +1,6 @@
 //! Assertions agree with a loop over all pairs of ends that asks the naive oracle.
 
-use crate::fixture::{read, shown};
+use super::fixture::{read, shown};
 use net_types::{AddressSet, Protocol};
 use policy_assertions::run_tests;
 use policy_engine::{Assumptions, Semantics};
