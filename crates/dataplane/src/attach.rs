@@ -106,7 +106,7 @@ impl Links {
     pub(crate) fn detach(&self, programs: &Programs, interface: u32) -> io::Result<()> {
         for (side, program) in sides(programs) {
             match self.hook {
-                Hook::Tcx => remove_pin(&self.path(interface, side))?,
+                Hook::Tcx => remove_link(&self.path(interface, side))?,
                 Hook::Clsact => detach_clsact(program, interface, side)?,
             }
         }
@@ -131,17 +131,17 @@ impl Links {
             }
             let [(first, at_first), (second, at_second)] = &places;
             match linked {
-                [Some(id), _] if id == ours => remove_pin(second)?,
-                [_, Some(id)] if id == ours => remove_pin(first)?,
+                [Some(id), _] if id == ours => remove_link(second)?,
+                [_, Some(id)] if id == ours => remove_link(first)?,
                 [Some(_), _] => {
-                    remove_pin(second)?;
+                    remove_link(second)?;
                     pin_netfilter(program, *at_second, second)?;
-                    remove_pin(first)?;
+                    remove_link(first)?;
                 }
                 [None, other] => {
                     pin_netfilter(program, *at_first, first)?;
                     if other.is_some() {
-                        remove_pin(second)?;
+                        remove_link(second)?;
                     }
                 }
             }
@@ -152,7 +152,7 @@ impl Links {
     pub(crate) fn detach_behind_services(&self) -> io::Result<()> {
         for (name, _) in netfilter_hooks() {
             for turn in [0, 1] {
-                remove_pin(&self.folder.join(format!("{name}-{turn}")))?;
+                remove_link(&self.folder.join(format!("{name}-{turn}")))?;
             }
         }
         Ok(())
@@ -245,7 +245,13 @@ fn detach_clsact(program: BorrowedFd<'_>, interface: u32, side: TcxSide) -> io::
     }
 }
 
-fn remove_pin(path: &Path) -> io::Result<()> {
+/// Without its pin a link ends only after a moment, so it is ended first.
+fn remove_link(path: &Path) -> io::Result<()> {
+    match calls::open_pin(path) {
+        Ok(link) => calls::end_link(link.as_fd())?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    }
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         Ok(()) | Err(_) => Ok(()),

@@ -91,6 +91,12 @@ pub(crate) fn exchange_program(link: BorrowedFd<'_>, program: BorrowedFd<'_>) ->
     checked(result)
 }
 
+/// The program no longer runs when this returns, whoever still has the link.
+pub(crate) fn end_link(link: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: the link is open.
+    checked(unsafe { sys::bpf_link_detach(link.as_raw_fd()) })
+}
+
 /// Pins a map, program or link.
 pub(crate) fn pin(object: BorrowedFd<'_>, path: &Path) -> io::Result<()> {
     let path = c_path(path)?;
