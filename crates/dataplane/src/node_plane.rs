@@ -6,19 +6,25 @@
 use crate::attach::{Attached, Hook, Links, Programs};
 use crate::calls;
 use crate::events::Events;
+use crate::facts;
 use crate::kernel_store::{KernelStore, of_libbpf};
 use crate::object::{self, DEFAULT_SETTINGS};
 use crate::pods::{PodInterface, PodNumber, Pods};
 use crate::skeleton::types::{node_word, settings};
-use crate::writer::{Established, Place, PodMode, WriteError, Writer, Written};
+use crate::writer::{
+    Established, Place, PodMode, Services, ServicesError, WriteError, Writer, Written,
+};
 use libbpf_rs::skel::OpenSkel;
 use libbpf_rs::{MapHandle, OpenMapMut};
+use net_types::Protocol;
 use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
 use policy_engine::PodId;
 use policy_tables::Tables;
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::mem::MaybeUninit;
+use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
@@ -27,6 +33,7 @@ use thiserror::Error;
 #[derive(Clone, Debug)]
 pub struct Options {
     pub hook: Hook,
+    /// The number of the connection tracker's type is the running kernel's, whatever it says here.
     pub settings: settings,
     /// Addresses of pods and nodes of the cluster, for both columns of a change.
     pub max_addresses: u32,
@@ -75,7 +82,9 @@ pub struct NodePlane {
     programs: Programs,
     store: KernelStore,
     writer: Writer,
+    services: Services,
     pods: Pods,
+    sees_backends: bool,
 }
 
 impl NodePlane {
@@ -93,14 +102,18 @@ impl NodePlane {
         for path in [&maps, &links] {
             fs::create_dir_all(path).map_err(|error| failed("create the folder of pins", error))?;
         }
-        let (programs, mut store) = load(&maps, options)?;
+        let tracked = facts::tracked_connection_type()
+            .map_err(|error| failed("read the kernel's types", error))?;
+        let settings = settings { nf_conn_btf_id: tracked, ..options.settings };
+        let (programs, mut store) = load(&maps, &Options { settings, ..options.clone() })?;
         claim_schema(&store, &folder)?;
         let pods = Pods::adopt(&mut store).map_err(|error| failed("read the pods", error))?;
         let slots: Vec<u32> = pods.slots().collect();
         let writer = Writer::adopt(&mut store, &slots)
             .map_err(|error| failed("read the policies", error))?;
         let links = Links::new(links, options.hook);
-        let plane = Self { folder, links, programs, store, writer, pods };
+        let (services, sees_backends) = (Services::default(), tracked != 0);
+        let plane = Self { folder, links, programs, store, writer, services, pods, sees_backends };
         plane.attach_all()?;
         Ok(plane)
     }
@@ -168,6 +181,23 @@ impl NodePlane {
             })
             .collect();
         self.writer.write(&mut self.store, tables, &places)
+    }
+
+    /// Makes these the addresses that are translated behind the pods' interfaces: egress to them is decided
+    /// by the backend. Returns how many entries it took.
+    ///
+    /// # Errors
+    /// What the kernel does not know yet is decided by the Service's address as well as by the backend.
+    pub fn set_services(
+        &mut self,
+        services: &BTreeSet<(IpAddr, Protocol, u16)>,
+    ) -> Result<u64, ServicesError> {
+        self.services.write(&mut self.store, services)
+    }
+
+    /// Whether the kernel tracks connections. Without, a Service's address is decided like any other.
+    pub fn sees_backends(&self) -> bool {
+        self.sees_backends
     }
 
     /// What has to be done once in a while, best once a second: clears what changes left behind, lets

@@ -11,14 +11,17 @@
 mod column;
 mod encode;
 mod profiles;
+mod services;
 mod store;
 #[cfg(test)]
 mod tests;
 mod word;
 
+pub use services::ServicesError;
 pub use store::Table;
 pub use word::{Established, PodMode};
 
+pub(crate) use services::Services;
 pub(crate) use store::{Batch, Store};
 pub(crate) use word::{KernelProfile, PolicyWord};
 

@@ -2,6 +2,7 @@
 //! already on its way.
 
 mod memory;
+mod services;
 
 use super::{Established, Place, PodMode, PolicyWord, Store, Table, Writer};
 use memory::{Memory, Packet, Seen};

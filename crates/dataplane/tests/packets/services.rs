@@ -3,18 +3,17 @@
 use crate::frames::{ACK, SYN, tcp};
 use crate::node::{Drop, Node, POD, POD6, Pass, WORD, Word, address};
 use crate::rules::{Action, DENY_REST, Peer, Ports, rule};
-use dataplane::DEFAULT_SETTINGS;
 use dataplane::skeleton::types::{cause, connection_flags, service_key, settings};
-use libbpf_rs::btf::{Btf, types::Struct};
+use dataplane::{DEFAULT_SETTINGS, tracked_connection_type};
 
 const SERVICE: &str = "10.96.0.1:80";
 const CLIENT: &str = "10.0.0.1:40000";
 
 /// Egress is denied but for class 5; the Service is translated, and has no class itself.
 fn node() -> Node {
-    let kernel = Btf::from_vmlinux().unwrap();
-    let tracked = kernel.type_by_name::<Struct<'_>>("nf_conn").expect("a kernel with conntrack");
-    let settings = settings { nf_conn_btf_id: tracked.type_id().into(), ..DEFAULT_SETTINGS };
+    let tracked = tracked_connection_type().unwrap();
+    assert_ne!(tracked, 0, "the kernel must track connections");
+    let settings = settings { nf_conn_btf_id: tracked, ..DEFAULT_SETTINGS };
     let allowed = rule(Action::Allow, Peer::Class(5), Ports::All);
     let node = Node::with_settings(&settings, &[DENY_REST], &[allowed, DENY_REST]);
     let key = service_key { address: address("10.96.0.1"), port: 80, protocol: 6 };
