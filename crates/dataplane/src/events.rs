@@ -141,6 +141,9 @@ fn report(event: &event) -> Option<Report> {
         event_kind::EVENT_OPENED => Some(Report::Opened),
         event_kind::EVENT_CLOSED => Some(Report::Closed),
         event_kind::EVENT_ACTIVE => Some(Report::Active),
+        event_kind::EVENT_DENIED if u32::from(event.cause) == cause::CAUSE_NO_POLICY_YET.0 => {
+            Some(Report::Refused(Cause::NoPolicyYet))
+        }
         event_kind::EVENT_DENIED => Some(Report::Denied),
         event_kind::EVENT_REVOKED => Some(Report::Revoked),
         event_kind::EVENT_REFUSED => Some(Report::Refused(refusal(event.cause)?)),
@@ -193,5 +196,15 @@ mod tests {
         assert_eq!(of(cause::CAUSE_LINK_LOCAL), Some(Cause::LinkLocal));
         assert_eq!(of(cause::CAUSE_SERVICE_UNDECIDED), Some(Cause::ServiceUndecided));
         assert_eq!(of(cause::CAUSE_RING_FULL), None, "it is of events, not of packets");
+    }
+
+    #[test]
+    fn what_no_policy_was_asked_about_is_refused_and_not_denied() {
+        let of = |why: cause| {
+            let kind = u8::try_from(event_kind::EVENT_DENIED.0).unwrap();
+            report(&event { kind, cause: u8::try_from(why.0).unwrap(), ..event::default() })
+        };
+        assert_eq!(of(cause::CAUSE_POLICY), Some(Report::Denied));
+        assert_eq!(of(cause::CAUSE_NO_POLICY_YET), Some(Report::Refused(Cause::NoPolicyYet)));
     }
 }

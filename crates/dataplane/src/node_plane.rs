@@ -12,21 +12,24 @@ use crate::object::{self, DEFAULT_SETTINGS};
 use crate::pods::{PodInterface, PodNumber, Pods};
 use crate::skeleton::types::{node_word, settings};
 use crate::writer::{
-    Established, Place, PodMode, Services, ServicesError, WriteError, Writer, Written,
+    Established, Place, PodMode, PolicyWord, Services, ServicesError, Store, WriteError, Writer,
+    Written,
 };
+use flow_model::PodWord;
 use libbpf_rs::skel::OpenSkel;
 use libbpf_rs::{MapHandle, OpenMapMut};
 use net_types::Protocol;
 use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
 use policy_engine::PodId;
-use policy_tables::Tables;
-use std::collections::BTreeSet;
+use policy_tables::{ProfileTable, Tables};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::mem::MaybeUninit;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use thiserror::Error;
 
 /// How a data plane is set up; `Default` is what a node wants.
@@ -198,6 +201,28 @@ impl NodePlane {
     /// Whether the kernel tracks connections. Without, a Service's address is decided like any other.
     pub fn sees_backends(&self) -> bool {
         self.sees_backends
+    }
+
+    /// What the kernel's profile numbers mean: those that a word of [`Self::words`] may name, and 1, which
+    /// denies everything. Empty before the first write: what another process wrote has no meaning here.
+    /// Ask behind each write, also one that failed, and before the events from behind it are looked at.
+    pub fn profiles(&self) -> BTreeMap<u32, Arc<ProfileTable>> {
+        self.writer.profiles()
+    }
+
+    /// Which numbers hold for which pod now. A pod without a word has no policy yet.
+    pub fn words(&self) -> BTreeMap<PodNumber, PodWord> {
+        let words = self.pods.iter().filter_map(|(number, _)| {
+            let word = PolicyWord::of_bits(self.store.policy(self.pods.slot(number)?));
+            let of_pod = PodWord {
+                generation: word.generation,
+                ingress: word.ingress.0.into(),
+                egress: word.egress.0.into(),
+                keeps_established: word.established == Established::Keep,
+            };
+            (word.generation != 0).then_some((number, of_pod))
+        });
+        words.collect()
     }
 
     /// What has to be done once in a while, best once a second: clears what changes left behind, lets

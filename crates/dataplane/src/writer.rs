@@ -28,11 +28,12 @@ pub(crate) use word::{KernelProfile, PolicyWord};
 use column::{Column, difference};
 use net_types::IpNet;
 use policy_engine::PodId;
-use policy_tables::{PortTable, Tables};
+use policy_tables::{PortTable, ProfileTable, Tables};
 use profiles::Profiles;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
+use std::sync::Arc;
 use thiserror::Error;
 
 /// A pod's place in the tables.
@@ -116,6 +117,7 @@ impl Writer {
     ) -> Result<Written, WriteError> {
         let mut written = Written::default();
         let target = self.target(tables);
+        self.profiles.learn_deny_everything(tables);
         match self.prepare(store, tables, target, &mut written) {
             Ok(()) => {}
             Err(failure) => return Err(self.deny(store, tables, places, failure)),
@@ -149,6 +151,12 @@ impl Writer {
             self.unsettled = false;
         }
         self.profiles.remove_retired(store).map_err(|error| (Table::Vectors, error))
+    }
+
+    /// What each of the kernel's numbers means that a word may name.
+    pub(crate) fn profiles(&self) -> BTreeMap<u32, Arc<ProfileTable>> {
+        let meanings = self.profiles.meanings();
+        meanings.map(|(number, table)| (number.0.into(), Arc::clone(table))).collect()
     }
 
     /// The live column where it says all that is wanted, else the other one.

@@ -1,15 +1,21 @@
 //! One node's data plane as a whole: it outlives its process, comes back when somebody detaches it, and ends
 //! only by `detach`. Needs root; nothing is seen outside the test's own namespaces.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a failed step is a failed test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a failed step is a failed test"
+)]
 
 use dataplane::{
     Established, Hook, NodePlane, OpenError, Options, PodInterface, PodMode, PodPolicy,
 };
+use flow_model::PodWord;
 use net_types::Protocol;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use policy_engine::{Assumptions, PodId, Program};
-use policy_tables::{LocalPod, Modes, Tables};
+use policy_tables::{LocalPod, Modes, ProfileId, Tables};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -58,13 +64,26 @@ fn tables() -> (Tables, PodId) {
     (Tables::build(&program, &[LocalPod { pod }], &Modes::default(), None), pod)
 }
 
+/// Its numbers stand for what the tables say, and 1 for what denies everything.
+fn word_of_the_pod(plane: &NodePlane, tables: &Tables, policy: PodPolicy) -> PodWord {
+    let (word, profiles) = (plane.words()[&policy.number], plane.profiles());
+    let of_pod = tables.pods()[&policy.pod];
+    assert_eq!(profiles[&word.ingress], tables.profiles()[&of_pod.ingress]);
+    assert_eq!(profiles[&word.egress], tables.profiles()[&of_pod.egress]);
+    assert_eq!(profiles[&1], tables.profiles()[&ProfileId::DENY_EVERYTHING]);
+    assert!(!word.keeps_established);
+    word
+}
+
 fn survives(root: &Path, options: &Options) {
     let mut plane = NodePlane::open(root, options).unwrap();
     let number = plane.add_pod(&pod()).unwrap();
     let (tables, id) = tables();
     let policy =
         PodPolicy { number, pod: id, mode: PodMode::Enforce, established: Established::Revoke };
+    assert!(plane.words().is_empty() && plane.profiles().is_empty(), "there is no policy yet");
     assert_eq!(plane.write(&tables, &[policy]).unwrap().flipped, [id]);
+    let first = word_of_the_pod(&plane, &tables, policy);
     plane.tick().unwrap();
     assert_eq!(plane.write(&tables, &[policy]).unwrap().flipped, [], "nothing changed");
     let services = BTreeSet::from([(IpAddr::from([10, 96, 0, 1]), Protocol::Tcp, 80)]);
@@ -79,11 +98,16 @@ fn survives(root: &Path, options: &Options) {
     );
     assert_eq!(plane.repair().unwrap(), [], "nobody detached anything");
     assert_eq!(plane.set_services(&services).unwrap(), 0, "it is there already");
+    assert_eq!(plane.words()[&number], first);
+    assert!(plane.profiles().is_empty(), "what another process wrote has no meaning here");
     assert_eq!(
         plane.write(&tables, &[policy]).unwrap().flipped,
         [id],
         "other numbers, same meaning"
     );
+    let second = word_of_the_pod(&plane, &tables, policy);
+    assert_eq!(second.generation, first.generation + 1);
+    assert!(second.ingress != first.ingress && second.egress != first.egress);
     plane.tick().unwrap();
     plane.remove_pod(number).unwrap();
     assert!(plane.add_pod(&pod()).unwrap() > number, "a number is never given twice");

@@ -15,5 +15,5 @@ mod trace;
 pub use cause::Cause;
 pub use end::{End, Identity, PodIdentity};
 pub use flow::{Counters, Flow, Observer, Report, ServiceHop, Timestamp};
-pub use sighting::{SightedVerdicts, Sighting};
+pub use sighting::{PodWord, SightedVerdicts, Sighting};
 pub use trace::{Decider, FlowVerdict, Place, RuleMention, TableBit, Trace};

@@ -32,7 +32,8 @@ pub struct Sighting {
     pub opened: Option<Timestamp>,
     pub counters: Counters,
     pub count: u32,
-    /// Of the pod's policy: changes with every flip.
+    /// Of the pod's word when `profile` decided; 0 where none had been written. A connection that its pod
+    /// keeps through a change has the generation of that change, and the profile from before it.
     pub generation: u32,
     pub lost_before: u64,
 }
@@ -46,4 +47,25 @@ pub struct SightedVerdicts {
     pub observed_rule: Option<u16>,
     pub staged_denied: bool,
     pub staged_rule: Option<u16>,
+}
+
+/// What a pod's policy is in the kernel: the numbers that a [`Sighting`] of it repeats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PodWord {
+    /// Counted for each pod by itself: another with every change of its word.
+    pub generation: u32,
+    /// The kernel's numbers of the profiles.
+    pub ingress: u32,
+    pub egress: u32,
+    /// Connections go on as they were decided when the word changes to this one.
+    pub keeps_established: bool,
+}
+
+impl PodWord {
+    pub fn profile(self, side: Direction) -> u32 {
+        match side {
+            Direction::Ingress => self.ingress,
+            Direction::Egress => self.egress,
+        }
+    }
 }

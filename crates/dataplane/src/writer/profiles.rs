@@ -19,14 +19,21 @@ impl KernelProfile {
 
 #[derive(Debug)]
 struct Written {
-    /// `None` after a write that failed, or that another process did: it never serves again.
+    /// `None` if it was never written as a whole, or by another process.
     table: Option<Arc<ProfileTable>>,
+    /// False after a write that failed: a later class may get the number of one of its rows, so it serves
+    /// none but the pods that have it.
+    serves: bool,
     n_words: u32,
     /// Every row that may be in the kernel.
     rows: BTreeSet<RowKey>,
 }
 
 impl Written {
+    fn by_another() -> Self {
+        Self { table: None, serves: false, n_words: encode::MAX_WORDS, rows: BTreeSet::new() }
+    }
+
     fn keys(&self, number: KernelProfile) -> Batch {
         encode::row_keys(self.rows.iter().map(|row| (number, *row, self.n_words)))
     }
@@ -41,6 +48,8 @@ pub(crate) struct Profiles {
     /// Rows of classes that are gone, of profiles that stay.
     stale_rows: Vec<(KernelProfile, RowKey)>,
     last: u16,
+    /// What [`KernelProfile::DENY_EVERYTHING`] means, once there were tables.
+    deny_everything: Option<Arc<ProfileTable>>,
 }
 
 impl Profiles {
@@ -49,7 +58,24 @@ impl Profiles {
     }
 
     pub(crate) fn kernel_number(&self, id: ProfileId) -> Option<KernelProfile> {
+        if id == ProfileId::DENY_EVERYTHING {
+            return Some(KernelProfile::DENY_EVERYTHING);
+        }
         self.numbers.get(&id).copied()
+    }
+
+    /// Denying needs no write, but a meaning.
+    pub(super) fn learn_deny_everything(&mut self, tables: &Tables) {
+        self.deny_everything = tables.profiles().get(&ProfileId::DENY_EVERYTHING).cloned();
+    }
+
+    /// What each number means that a word may name.
+    pub(crate) fn meanings(&self) -> impl Iterator<Item = (KernelProfile, &Arc<ProfileTable>)> {
+        let written = self.written.iter().filter(|(number, _)| !self.retired.contains(number));
+        let written =
+            written.filter_map(|(number, written)| Some((*number, written.table.as_ref()?)));
+        let deny = self.deny_everything.iter();
+        deny.map(|table| (KernelProfile::DENY_EVERYTHING, table)).chain(written)
     }
 
     /// Puts what the tables need beside what is there. Returns how many entries it took.
@@ -60,8 +86,12 @@ impl Profiles {
     ) -> Result<u64, Failure> {
         let mut entries = 0;
         for (id, table) in tables.profiles() {
+            if *id == ProfileId::DENY_EVERYTHING {
+                continue;
+            }
             let known = self.numbers.get(id).and_then(|number| {
-                let written = self.written.get(number)?.table.as_ref()?;
+                let written = self.written.get(number).filter(|written| written.serves)?;
+                let written = written.table.as_ref()?;
                 means_the_same(written, table).then(|| (*number, Arc::clone(written)))
             });
             entries += match known {
@@ -102,7 +132,8 @@ impl Profiles {
         let full = || failed(Table::Profiles, "write", io::ErrorKind::StorageFull.into());
         let number = self.free_number().ok_or_else(full)?;
         let n_words = u32::try_from(table.words().len()).unwrap_or(encode::MAX_WORDS);
-        self.written.insert(number, Written { table: None, n_words, rows: BTreeSet::new() });
+        let begun = Written { table: None, serves: true, n_words, rows: BTreeSet::new() };
+        self.written.insert(number, begun);
         // Unless all goes well no word will name it, and the next flips retire it.
         let all: Vec<(RowKey, &Row)> = rows(table).collect();
         self.put_rows(store, number, &all)?;
@@ -130,9 +161,8 @@ impl Profiles {
             written.rows.extend(rows.iter().map(|(key, _)| *key));
         }
         store.put(Table::Vectors, &encode::rows(number, rows)).map_err(|error| {
-            // Some of them may be there, and a later class may get one of their numbers.
             if let Some(written) = self.written.get_mut(&number) {
-                written.table = None;
+                written.serves = false;
             }
             failed(Table::Vectors, "write", error)
         })
@@ -159,7 +189,7 @@ impl Profiles {
     /// What another process wrote serves until the first flips, and is removed behind them.
     pub(crate) fn adopt(&mut self, store: &impl Store) -> io::Result<()> {
         for (number, row) in encode::rows_of(&store.entries(Table::Vectors)?) {
-            let found = Written { table: None, n_words: encode::MAX_WORDS, rows: BTreeSet::new() };
+            let found = Written::by_another();
             self.written.entry(number).or_insert(found).rows.insert(row);
         }
         Ok(())
@@ -168,7 +198,7 @@ impl Profiles {
     /// A word of a pod names it, whoever wrote it.
     pub(crate) fn in_use(&mut self, number: KernelProfile) {
         if number > KernelProfile::DENY_EVERYTHING {
-            let found = Written { table: None, n_words: encode::MAX_WORDS, rows: BTreeSet::new() };
+            let found = Written::by_another();
             self.written.entry(number).or_insert(found);
         }
     }

@@ -10,7 +10,7 @@ use net_types::Protocol;
 use policy_engine::{Assumptions, PodId, Program};
 use policy_model::{Direction, Snapshot};
 use policy_oracle::worlds::{Contents, snapshots};
-use policy_tables::{LocalPod, Modes, Tables};
+use policy_tables::{LocalPod, Modes, ProfileId, Tables};
 use proptest::prelude::*;
 use std::cell::RefCell;
 use std::net::IpAddr;
@@ -134,16 +134,41 @@ fn check(world: &World, failures: &[Option<u32>]) -> Result<(), TestCaseError> {
         }
         if let Err(error) = written {
             prop_assert!(error.to_string().starts_with("cannot "), "{error}");
+            numbers_mean_what_decides(world, step, (&memory, &writer), &error.denied)?;
             // It is tried again, and then it holds.
             let again = writer.write(&mut memory, &step.tables, &world.places);
             prop_assert!(again.is_ok(), "{:?}", again.err());
         }
+        numbers_mean_what_decides(world, step, (&memory, &writer), &[])?;
         for (packet, expected) in world.packets.iter().zip(&step.expected) {
             prop_assert_eq!(&memory.answer(packet), expected, "{:?}", packet);
         }
         before = &step.expected;
     }
     settled_tables_hold_nothing_else(world, &mut memory, &mut writer)
+}
+
+/// Each number of a word is told with the rules that it stands for.
+fn numbers_mean_what_decides(
+    world: &World,
+    step: &Step,
+    (memory, writer): (&Memory<'_>, &Writer),
+    denied: &[PodId],
+) -> Result<(), TestCaseError> {
+    let profiles = writer.profiles();
+    let denying = &step.tables.profiles()[&ProfileId::DENY_EVERYTHING];
+    prop_assert_eq!(profiles.get(&1).map(|table| table.rules()), Some(denying.rules()));
+    for place in &world.places {
+        let word = PolicyWord::of_bits(memory.policy(place.slot));
+        let of_pod = step.tables.pods()[&place.pod];
+        for (number, id) in [(word.ingress, of_pod.ingress), (word.egress, of_pod.egress)] {
+            let found = profiles.get(&number.0.into()).map(|table| table.rules());
+            let is_denied = denied.contains(&place.pod);
+            let expected = if is_denied { denying } else { &step.tables.profiles()[&id] };
+            prop_assert_eq!(found, Some(expected.rules()), "slot {}", place.slot);
+        }
+    }
+    Ok(())
 }
 
 /// What the last step does not need is gone.
