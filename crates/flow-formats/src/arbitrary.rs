@@ -197,6 +197,9 @@ fn trace(text: &'static str) -> impl Strategy<Value = Trace> {
         vec(policy(text), 1..3).prop_map(|policies| Decider::Policies(policies.into())),
         Just(Decider::NoPolicy),
         Just(Decider::OwnNode),
+        Just(Decider::SelfTraffic),
+        Just(Decider::NoPolicyYet),
+        Just(Decider::DenyEverything),
         option::of(bit).prop_map(Decider::Unknown),
     ];
     (select(vec![FlowVerdict::Allow, FlowVerdict::Deny]), decider)

@@ -230,6 +230,25 @@ fn hostile() -> Flow {
     }
 }
 
+/// Decisions that no rule and no isolation made, which the first version did not know.
+pub(crate) fn without_a_rule() -> Vec<Flow> {
+    let open = Flow {
+        decision: allow(Decider::NoPolicyYet),
+        report: Report::Opened,
+        dropped: false,
+        count: 1,
+        epoch: None,
+        ..denied_by_default()
+    };
+    let itself = Flow {
+        source: pod("pay", "db-0", ("10.0.2.9", 41_000)),
+        decision: allow(Decider::SelfTraffic),
+        ..open.clone()
+    };
+    let closed = Flow { decision: deny(Decider::DenyEverything), ..denied_by_default() };
+    vec![itself, open, closed]
+}
+
 pub(crate) fn all() -> Vec<Flow> {
     vec![
         opened(),

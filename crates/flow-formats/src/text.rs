@@ -171,6 +171,19 @@ mod tests {
     }
 
     #[test]
+    fn what_no_rule_decided_says_so() {
+        let mut lines = Vec::new();
+        for flow in fixtures::without_a_rule() {
+            write(&mut lines, &flow, Palette::Plain).unwrap();
+        }
+        expect_test::expect![[r#"
+            2026-11-21T15:10:31.123Z opened     pay/db-0 → pay/db-0:5432/tcp  ingress: allow, a pod to itself
+            2026-11-21T15:10:31.123Z opened     shop/web-5d9c → pay/db-0:5432/tcp  ingress: allow, the pod is open until its policies are in the kernel
+            2026-11-21T15:10:31.123Z denied     shop/web-5d9c → pay/db-0:5432/tcp  ingress: deny, the pod's policies did not get into the kernel  12 packets
+        "#]].assert_eq(&String::from_utf8(lines).unwrap());
+    }
+
+    #[test]
     fn colours_say_what_was_dropped() {
         let lines = lines(Palette::Ansi);
         let report = |word: &str, colour: u8| format!("\u{1b}[1m\u{1b}[{colour}m{word}");

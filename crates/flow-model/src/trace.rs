@@ -41,6 +41,12 @@ pub enum Decider {
     NoPolicy,
     /// Traffic of the node to its own pods needs no rule.
     OwnNode,
+    /// Nor does that of a pod to its own address.
+    SelfTraffic,
+    /// The pod's policies had not been written yet, and it is open until they are.
+    NoPolicyYet,
+    /// The pod's policies did not get into the kernel's tables, so everything is denied.
+    DenyEverything,
     /// A rule of one of these did, and whoever reported it does not say which. Not empty.
     Policies(Arc<[PolicyId]>),
     /// The tables that decided are no longer known here, or another reporter says nothing of a policy.

@@ -52,6 +52,24 @@ fn what_was_written_first_is_still_read() {
 }
 
 #[test]
+fn decisions_without_a_rule_come_back() {
+    let written: Vec<String> = fixtures::without_a_rule().iter().map(written).collect();
+    let flow = |line: &str| -> serde_json::Value { serde_json::from_str(line).unwrap() };
+    let told = written.iter().map(|line| {
+        let value = flow(line);
+        format!("{} {}", value["flow"]["verdict"], value["flow"]["policy_log"])
+    });
+    expect_test::expect![[r#"
+        "FORWARDED" ["allow, a pod to itself"]
+        "FORWARDED" ["allow, the pod is open until its policies are in the kernel"]
+        "DROPPED" ["deny, the pod's policies did not get into the kernel"]"#]]
+    .assert_eq(&told.collect::<Vec<String>>().join("\n"));
+    let read = read(written.concat().as_bytes()).into_iter().map(Result::unwrap);
+    let ours = fixtures::without_a_rule().into_iter().map(|flow| Reading::Flow(Box::new(flow)));
+    assert_eq!(read.collect::<Vec<_>>(), ours.collect::<Vec<_>>());
+}
+
+#[test]
 fn others_flows_are_read_as_far_as_they_go() {
     let others = include_str!("../../tests/flow-hubble-others.jsonl");
     let told = read(others.as_bytes()).into_iter().map(|result| match result {

@@ -134,7 +134,13 @@ fn drop_reason(flow: &Flow) -> Reason {
     match flow.decision.as_ref().map(|trace| &trace.decider) {
         Some(Decider::Rule(_) | Decider::Policies(_)) => reasons::DENIED_BY_RULE,
         Some(
-            Decider::DefaultDeny(_) | Decider::NoPolicy | Decider::OwnNode | Decider::Unknown(_),
+            Decider::DefaultDeny(_)
+            | Decider::NoPolicy
+            | Decider::OwnNode
+            | Decider::SelfTraffic
+            | Decider::NoPolicyYet
+            | Decider::DenyEverything
+            | Decider::Unknown(_),
         )
         | None => reasons::DEFAULT_DENY,
     }
@@ -161,7 +167,12 @@ fn add_policies<'a>(message: &mut Message<'a>, flow: &'a Flow, trace: Option<&'a
         Decider::DefaultDeny(policies) | Decider::Policies(policies) => {
             list.extend(policies.iter().map(named));
         }
-        Decider::NoPolicy | Decider::OwnNode | Decider::Unknown(_) => {}
+        Decider::NoPolicy
+        | Decider::OwnNode
+        | Decider::SelfTraffic
+        | Decider::NoPolicyYet
+        | Decider::DenyEverything
+        | Decider::Unknown(_) => {}
     }
 }
 

@@ -57,6 +57,16 @@ fn holds(now: &Value, first: &Value) -> bool {
 }
 
 #[test]
+fn decisions_without_a_rule_come_back() {
+    let written: String = fixtures::without_a_rule().iter().map(written).collect();
+    for by in ["self-traffic", "no-policy-yet", "deny-everything"] {
+        assert!(written.contains(&format!(r#""by":"{by}""#)), "{by}: {written}");
+    }
+    let flows: Vec<Flow> = read(written.as_bytes()).into_iter().map(Result::unwrap).collect();
+    assert_eq!(flows, fixtures::without_a_rule());
+}
+
+#[test]
 fn fields_of_later_versions_are_skipped() {
     let flows: Vec<Flow> = read(LATER.as_bytes()).into_iter().map(Result::unwrap).collect();
     assert_eq!(flows, [fixtures::opened()]);
@@ -69,7 +79,7 @@ fn the_schema_describes_what_is_written_and_refuses_what_is_not() {
     compiler.add_resource("flow", serde_json::from_str(text).unwrap()).unwrap();
     let mut schemas = boon::Schemas::new();
     let schema = compiler.compile("flow", &mut schemas).unwrap();
-    for flow in fixtures::all() {
+    for flow in fixtures::all().into_iter().chain(fixtures::without_a_rule()) {
         let value = serde_json::from_str(&written(&flow)).unwrap();
         schemas.validate(&value, schema).unwrap_or_else(|error| panic!("{error:#}"));
         let Value::Object(fields) = value else { unreachable!("a flow is an object") };

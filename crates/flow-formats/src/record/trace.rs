@@ -30,6 +30,9 @@ enum By {
     DefaultDeny,
     NoPolicy,
     OwnNode,
+    SelfTraffic,
+    NoPolicyYet,
+    DenyEverything,
     Policies,
     Unknown,
 }
@@ -90,6 +93,9 @@ impl<'a> TraceLine<'a> {
             }
             Decider::NoPolicy => blank(By::NoPolicy),
             Decider::OwnNode => blank(By::OwnNode),
+            Decider::SelfTraffic => blank(By::SelfTraffic),
+            Decider::NoPolicyYet => blank(By::NoPolicyYet),
+            Decider::DenyEverything => blank(By::DenyEverything),
             Decider::Policies(policies) => {
                 Self { policies: lines(policies), ..blank(By::Policies) }
             }
@@ -113,6 +119,9 @@ impl<'a> TraceLine<'a> {
             By::DefaultDeny => Decider::DefaultDeny(listed()?),
             By::NoPolicy => Decider::NoPolicy,
             By::OwnNode => Decider::OwnNode,
+            By::SelfTraffic => Decider::SelfTraffic,
+            By::NoPolicyYet => Decider::NoPolicyYet,
+            By::DenyEverything => Decider::DenyEverything,
             By::Policies => Decider::Policies(listed()?),
             By::Unknown => match (profile, bit) {
                 (Some(profile), Some(bit)) => Decider::Unknown(Some(TableBit { profile, bit })),

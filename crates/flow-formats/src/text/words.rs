@@ -18,6 +18,13 @@ pub(super) fn decider(trace: &Trace, palette: Palette) -> String {
         },
         Decider::NoPolicy => format!("{verdict}, no policy decides"),
         Decider::OwnNode => format!("{verdict}, from the pod's own node"),
+        Decider::SelfTraffic => format!("{verdict}, a pod to itself"),
+        Decider::NoPolicyYet => {
+            format!("{verdict}, the pod is open until its policies are in the kernel")
+        }
+        Decider::DenyEverything => {
+            format!("{verdict}, the pod's policies did not get into the kernel")
+        }
         Decider::Policies(policies) => format!("{verdict} by {}", listed(policies)),
         Decider::Unknown(Some(TableBit { profile, bit })) => {
             format!("{verdict} by tables that are gone (profile {profile}, bit {bit})")
