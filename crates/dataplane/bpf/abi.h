@@ -217,7 +217,10 @@ struct fragment {
 
 /* ---- services ------------------------------------------------------------------------------ */
 
-/* services: addresses that are translated after the pod's interface, before the real destination. */
+/*
+ * services: addresses that are translated after the pod's interface, before the real destination. Each
+ * address is there with port and protocol 0 as well: what is not translated does not go there.
+ */
 struct service_key {
 	struct address address;
 	__u16 port;

@@ -45,12 +45,6 @@ const volatile struct {
 #include "service.h"
 #include "sweep.h"
 
-/* Why a packet that could be read does not pass; an observed pod loses none of them. */
-static __always_inline bool is_consequence_of_policy(int cause)
-{
-	return cause == CAUSE_POLICY || cause == CAUSE_NO_POLICY_YET || cause >= CAUSE_NOT_CONNECTED;
-}
-
 static __always_inline int decide(struct __sk_buff *skb, __u32 direction)
 {
 	__u32 interface = skb->ifindex;
@@ -59,7 +53,6 @@ static __always_inline int decide(struct __sk_buff *skb, __u32 direction)
 	struct packet packet = {};
 	struct scratch *scratch;
 	__u64 *policy;
-	bool lenient;
 	int cause;
 
 	if (!pod)
@@ -86,9 +79,7 @@ static __always_inline int decide(struct __sk_buff *skb, __u32 direction)
 	if (!packet.evaluated)
 		clear_decision(&scratch->decision, situation.word);
 	count_denial(&packet, &scratch->decision, cause, situation.now);
-	lenient = has_bit(situation.word, POLICY_OBSERVE_BIT) ||
-		  (!generation_of(situation.word) && situation.open_without_policy);
-	return lenient && is_consequence_of_policy(cause) ? ACTION_NEXT : ACTION_DROP;
+	return is_only_reported(cause, &situation) ? ACTION_NEXT : ACTION_DROP;
 }
 
 SEC("tc")

@@ -179,6 +179,8 @@ static __always_inline void clear_decision(struct decision *decision, __u64 word
 	decision->profile = 0;
 	decision->peer_class = 0;
 	decision->n_words = 0;
+	__builtin_memset(&decision->backend, 0, sizeof(decision->backend));
+	decision->backend_port = 0;
 	decision->rule = NO_RULE;
 	decision->observed_rule = NO_RULE;
 	decision->staged_rule = NO_RULE;

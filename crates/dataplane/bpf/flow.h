@@ -45,6 +45,21 @@ static __always_inline bool is_lenient(int cause, const struct situation *situat
 	return cause == CAUSE_NO_POLICY_YET && situation->open_without_policy;
 }
 
+/* Why a packet that could be read does not pass; an observed pod loses none of them. */
+static __always_inline bool is_consequence_of_policy(int cause)
+{
+	return cause == CAUSE_POLICY || cause == CAUSE_NO_POLICY_YET || cause >= CAUSE_NOT_CONNECTED;
+}
+
+/* A denial that is counted and reported, and drops nothing. */
+static __always_inline bool is_only_reported(int cause, const struct situation *situation)
+{
+	bool lenient = has_bit(situation->word, POLICY_OBSERVE_BIT) ||
+		       (!generation_of(situation->word) && situation->open_without_policy);
+
+	return lenient && is_consequence_of_policy(cause);
+}
+
 static __always_inline bool is_service(const struct packet *packet)
 {
 	struct service_key key = {

@@ -88,6 +88,8 @@ struct question {
 struct decision {
 	__u64 vector[MAX_WORDS];
 	__u32 profile, peer_class, generation, n_words;
+	struct address backend; /* what was asked about behind a Service; else zero, as its port is */
+	__u32 backend_port;
 	__u16 rule, observed_rule, staged_rule;
 	__u8 verdicts;
 	__u8 reserved;

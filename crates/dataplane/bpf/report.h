@@ -91,6 +91,10 @@ static __always_inline void fill_decision(struct event *event, const struct deci
 	event->observed_rule = decision->observed_rule;
 	event->staged_rule = decision->staged_rule;
 	event->verdicts = decision->verdicts;
+	if (decision->backend_port) {
+		event->backend = decision->backend;
+		event->backend_port = decision->backend_port;
+	}
 	event->n_words = decision->n_words;
 	for (__u32 w = 0; w < MAX_WORDS; w++) {
 		if (w >= decision->n_words)

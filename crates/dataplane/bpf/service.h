@@ -21,6 +21,7 @@ enum {
 };
 
 extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym;
+extern int bpf_dynptr_from_skb(struct __sk_buff *skb, __u64 flags, struct bpf_dynptr *bytes) __ksym;
 
 static __always_inline void set_tracked(struct address *address, const union nf_inet_addr *tracked,
 					bool ipv4)
@@ -104,6 +105,8 @@ static __always_inline int decide_backend(struct packet *packet, struct connecti
 	clear_decision(&scratch->decision, situation->word);
 	if (!situation->exempt)
 		cause = evaluate(&question, &scratch->decision);
+	scratch->decision.backend = translation->backend;
+	scratch->decision.backend_port = translation->backend_port;
 	if (cause && !is_lenient(cause, situation)) {
 		if (!(connection->flags & CONNECTION_SERVICE_PENDING)) {
 			end_connection(EVENT_REVOKED, &packet->key, connection, &scratch->decision,
@@ -132,26 +135,76 @@ static __always_inline int decide_backend(struct packet *packet, struct connecti
 
 static __always_inline int decide_translated(struct packet *packet,
 					     const struct translation *translation,
-					     struct scratch *scratch, struct pod *pod, __u64 now)
+					     struct scratch *scratch,
+					     const struct situation *situation)
 {
-	__u64 *word = bpf_map_lookup_elem(&policies, &pod->slot);
-	struct situation situation = { .now = now, .slot = pod->slot };
-	struct connection *connection;
+	struct connection *connection = bpf_map_lookup_elem(&connections, &packet->key);
+
+	/* from_pod lets nothing pass that it has no entry for, but for pods that lose nothing. */
+	if (!connection)
+		return is_unrestricted(situation->word) ? CAUSE_NONE : CAUSE_SERVICE_UNDECIDED;
+	if (is_decided(connection, translation, situation->word) || connection->opener != EGRESS)
+		return CAUSE_NONE;
+	return decide_backend(packet, connection, translation, scratch, situation);
+}
+
+static __always_inline bool read_ends(struct bpf_nf_ctx *context, struct packet *packet)
+{
+	struct ipv4_header ipv4;
+	struct ipv6_header ipv6;
+	struct bpf_dynptr bytes;
+
+	if (bpf_dynptr_from_skb((struct __sk_buff *)context->skb, 0, &bytes) ||
+	    bpf_dynptr_read(&ipv4, sizeof(ipv4), &bytes, 0, 0))
+		return false;
+	if (ipv4.version_and_words >> 4 == 4) {
+		set_ipv4(&packet->key.local, ipv4.source);
+		set_ipv4(&packet->key.remote, ipv4.destination);
+		packet->key.protocol = ipv4.protocol;
+		return true;
+	}
+	if (bpf_dynptr_read(&ipv6, sizeof(ipv6), &bytes, 0, 0))
+		return false;
+	packet->key.local = ipv6.source;
+	packet->key.remote = ipv6.destination;
+	packet->key.protocol = ipv6.next;
+	return true;
+}
+
+/* Of what is not tracked, say because of a checksum, nothing is translated either: no rule speaks of it. */
+static __always_inline int decide_untracked(struct bpf_nf_ctx *context, struct packet *packet)
+{
+	struct service_key whole = {};
+
+	if (!read_ends(context, packet))
+		return CAUSE_SERVICE_UNDECIDED;
+	whole.address = packet->key.remote;
+	return bpf_map_lookup_elem(&services, &whole) ? CAUSE_SERVICE_UNDECIDED : CAUSE_NONE;
+}
+
+/* Counts what does not pass, or only would not. */
+static __always_inline int verdict_on(int cause, const struct packet *packet,
+				      struct scratch *scratch, const struct situation *situation)
+{
+	if (!cause)
+		return NETFILTER_ACCEPT;
+	count_denial(packet, &scratch->decision, cause, situation->now);
+	return is_only_reported(cause, situation) ? NETFILTER_ACCEPT : NETFILTER_DROP;
+}
+
+static __always_inline bool begin_situation(struct situation *situation, const struct pod *pod)
+{
+	__u32 slot = pod->slot;
+	__u64 *word = bpf_map_lookup_elem(&policies, &slot);
 
 	if (!word)
-		return CAUSE_TABLES;
-	situation.word = *(volatile __u64 *)word;
-	situation.open_without_policy = pod->flags & POD_OPEN_UNTIL_POLICY;
-	situation.exempt = is_own(pod, &translation->backend);
-	clear_decision(&scratch->decision, situation.word);
-	connection = bpf_map_lookup_elem(&connections, &packet->key);
-	/* from_pod lets nothing pass that it has no entry for, but for pods without any rule. */
-	if (!connection)
-		return is_unrestricted(situation.word) ? CAUSE_NONE : CAUSE_SERVICE_UNDECIDED;
-	if (is_decided(connection, translation, situation.word) ||
-	    (connection->opener != EGRESS))
-		return CAUSE_NONE;
-	return decide_backend(packet, connection, translation, scratch, &situation);
+		return false;
+	situation->word = *(volatile __u64 *)word;
+	situation->slot = slot;
+	situation->open_without_policy = pod->flags & POD_OPEN_UNTIL_POLICY;
+	/* The coarse clock, a tick behind this one at most, is not for programs of this type. */
+	situation->now = bpf_ktime_get_ns();
+	return true;
 }
 
 static __always_inline int decide_behind_service(struct bpf_nf_ctx *context)
@@ -159,38 +212,41 @@ static __always_inline int decide_behind_service(struct bpf_nf_ctx *context)
 	unsigned long tracking = context->skb->_nfct;
 	__u32 direction = tracking & TRACKING_DIRECTION, user = SCRATCH_SERVICE;
 	struct translation translation = {};
-	struct packet packet = { .direction = EGRESS };
+	struct packet packet = { .direction = EGRESS, .length = context->skb->len };
+	struct situation situation = {};
 	struct scratch *scratch;
-	struct nf_conn *tracked;
 	struct pod *pod;
-	__u64 now;
-	int cause;
+	int cause = CAUSE_NONE;
 
-	tracking &= ~(unsigned long)TRACKING_DIRECTION;
-	if (!tracking || !settings.nf_conn_btf_id || direction >= TRACKING_REPLY ||
-	    direction == TRACKING_RELATED)
+	if (!settings.nf_conn_btf_id)
 		return NETFILTER_ACCEPT;
-	tracked = bpf_rdonly_cast((void *)tracking, settings.nf_conn_btf_id);
-	fill_translation(&translation, tracked);
-	pod = pod_of(&translation.key.local);
+	tracking &= ~(unsigned long)TRACKING_DIRECTION;
+	if (tracking) {
+		if (direction >= TRACKING_REPLY || direction == TRACKING_RELATED)
+			return NETFILTER_ACCEPT;
+		fill_translation(&translation,
+				 bpf_rdonly_cast((void *)tracking, settings.nf_conn_btf_id));
+		packet.key = translation.key;
+		/* A Service's address that nothing translated is its own backend. */
+		if (!is_translated(&translation) && !is_service(&packet))
+			return NETFILTER_ACCEPT;
+	} else {
+		cause = decide_untracked(context, &packet);
+		if (!cause)
+			return NETFILTER_ACCEPT;
+	}
+	pod = pod_of(&packet.key.local);
 	if (!pod)
 		return NETFILTER_ACCEPT;
-	packet.key = translation.key;
 	packet.key.pod = pod->id;
-	packet.length = context->skb->len;
-	/* A Service's address that nothing translated is its own backend. */
-	if (!is_translated(&translation) && !is_service(&packet))
-		return NETFILTER_ACCEPT;
 	scratch = bpf_map_lookup_elem(&scratches, &user);
-	if (!scratch)
+	if (!scratch || !begin_situation(&situation, pod))
 		return NETFILTER_DROP;
-	/* The coarse clock, a tick behind this one at most, is not for programs of this type. */
-	now = bpf_ktime_get_ns();
-	cause = decide_translated(&packet, &translation, scratch, pod, now);
+	clear_decision(&scratch->decision, situation.word);
+	situation.exempt = is_own(pod, &translation.backend);
 	if (!cause)
-		return NETFILTER_ACCEPT;
-	count_denial(&packet, &scratch->decision, cause, now);
-	return NETFILTER_DROP;
+		cause = decide_translated(&packet, &translation, scratch, &situation);
+	return verdict_on(cause, &packet, scratch, &situation);
 }
 
 #endif

@@ -57,6 +57,11 @@ enum {
 	BPF_RB_AVAIL_DATA = 0,
 };
 
+/* Where a program looks at bytes; opaque. */
+struct bpf_dynptr {
+	__u64 opaque[2];
+};
+
 /* Context of SEC("tc"): a prefix of the stable struct, in its order. */
 struct __sk_buff {
 	__u32 len;

@@ -1,53 +1,24 @@
 //! One node's data plane as a whole: it outlives its process, comes back when somebody detaches it, and ends
 //! only by `detach`. Needs root; nothing is seen outside the test's own namespaces.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "a failed step is a failed test"
-)]
+#![cfg(test)]
+
+mod support;
 
 use dataplane::{
     Established, Hook, NodePlane, OpenError, Options, PodInterface, PodMode, PodPolicy,
 };
 use flow_model::PodWord;
 use net_types::Protocol;
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use nix::sched::{CloneFlags, unshare};
 use policy_engine::{Assumptions, PodId, Program};
 use policy_tables::{LocalPod, Modes, ProfileId, Tables};
 use std::collections::BTreeSet;
+use std::fs;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
-use std::{fs, thread};
+use std::path::Path;
+use support::apart;
 
 /// `lo` of a new network namespace.
 const INTERFACE: u32 = 1;
-
-/// Runs in a network and a mount namespace of its own, with a BPF file system.
-fn apart(test: impl FnOnce(&Path) + Send + 'static) {
-    let folder: PathBuf = std::env::temp_dir().join(format!(
-        "dataplane-{}-{:?}",
-        std::process::id(),
-        thread::current().id()
-    ));
-    fs::create_dir_all(&folder).unwrap();
-    let root = folder.clone();
-    let run = move || {
-        unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS)
-            .expect("the test needs root: it makes namespaces");
-        let none: Option<&str> = None;
-        mount(none, "/", none, MsFlags::MS_PRIVATE | MsFlags::MS_REC, none).unwrap();
-        mount(Some("bpf"), &root, Some("bpf"), MsFlags::empty(), none).unwrap();
-        test(&root);
-        umount2(&root, MntFlags::empty()).unwrap();
-    };
-    let result = thread::spawn(run).join();
-    fs::remove_dir_all(&folder).unwrap();
-    if let Err(panic) = result {
-        std::panic::resume_unwind(panic);
-    }
-}
 
 fn pod() -> PodInterface {
     PodInterface {
@@ -87,7 +58,7 @@ fn survives(root: &Path, options: &Options) {
     plane.tick().unwrap();
     assert_eq!(plane.write(&tables, &[policy]).unwrap().flipped, [], "nothing changed");
     let services = BTreeSet::from([(IpAddr::from([10, 96, 0, 1]), Protocol::Tcp, 80)]);
-    assert_eq!(plane.set_services(&services).unwrap(), 1);
+    assert_eq!(plane.set_services(&services).unwrap(), 2, "and the address itself");
     assert!(plane.sees_backends(), "the kernel must track connections");
     drop(plane);
 

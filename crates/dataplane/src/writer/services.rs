@@ -41,7 +41,9 @@ impl Services {
         store: &mut impl Store,
         wanted: &BTreeSet<(IpAddr, Protocol, u16)>,
     ) -> Result<u64, ServicesError> {
-        let wanted = wanted.iter().map(key).collect::<Result<BTreeSet<Vec<u8>>, _>>()?;
+        let mut keys = wanted.iter().map(key).collect::<Result<BTreeSet<Vec<u8>>, _>>()?;
+        keys.extend(wanted.iter().map(|(of, ..)| whole(*of)));
+        let wanted = keys;
         let known = match self.known.take() {
             Some(known) => known,
             None => {
@@ -70,6 +72,11 @@ fn key((of, protocol, port): &(IpAddr, Protocol, u16)) -> Result<Vec<u8>, Servic
     }
     let protocol = u16::from(protocol.number());
     Ok(bytes_of(&types::service_key { address: address(*of), port: *port, protocol }).to_vec())
+}
+
+/// The address itself, for what is not translated.
+fn whole(of: IpAddr) -> Vec<u8> {
+    bytes_of(&types::service_key { address: address(of), ..types::service_key::default() }).to_vec()
 }
 
 fn failed(doing: &'static str) -> impl Fn(io::Error) -> ServicesError {
