@@ -4,6 +4,7 @@
 //! [`BENCHES`]. Whatever needs the engine is in the crate `engine-bench`, so that the other checks build
 //! without it. Benches are not tests: nothing fails because a machine is slow.
 
+mod agreement;
 mod engine;
 mod start;
 
@@ -17,7 +18,8 @@ use std::time::Duration;
 pub(crate) struct BenchArgs {
     /// Which benches; `all` for every one.
     names: Vec<String>,
-    /// How many verdicts `oracle` compares, if not 5,000,000.
+    /// How many verdicts are compared by `oracle`, if not 5,000,000, and by `dataplane-agreement`, if not
+    /// 20,000,000.
     #[arg(long)]
     verdicts: Option<u64>,
     /// The first world of `oracle`, if not 0.
@@ -67,12 +69,17 @@ const BENCHES: &[Bench] = &[
         about: "the engine against the naive oracle on random verdicts; fails on a difference",
         measure: |root, arguments| engine::compare(root, arguments.verdicts, arguments.seed),
     },
+    Bench {
+        name: "dataplane-agreement",
+        about: "the kernel against tables, engine and oracle on random verdicts; needs root",
+        measure: |root, arguments| agreement::compare(root, arguments.verdicts),
+    },
 ];
 
 pub(crate) fn run(root: &Path, arguments: &BenchArgs) -> Result<ExitCode> {
     if arguments.names.is_empty() {
         for bench in BENCHES {
-            println!("{:<12} {}", bench.name, bench.about);
+            println!("{:<20} {}", bench.name, bench.about);
         }
         return Ok(ExitCode::SUCCESS);
     }

@@ -14,7 +14,7 @@
 
 /* Enumerators and not macros, so that debug information carries them to Rust. */
 enum limits {
-	ABI_SCHEMA = 1,
+	ABI_SCHEMA = 2,
 	MAX_WORDS = 16,            /* rules of a profile: 16 * 64 */
 	MAX_POD_ADDRESSES = 4,     /* of a pod, both families together */
 	COLUMNS = 2,               /* of everything that is double-buffered */
@@ -299,6 +299,22 @@ struct denial {
 	__u64 first, seen;
 	__u64 packets, bytes;    /* not yet reported */
 	__u32 peer_class, generation;
+};
+
+/* ---- questions of user space --------------------------------------------------------------- */
+
+/* What `ask` is asked, and behind that what it answers: the verdict on a packet that is not there. */
+struct inquiry {
+	struct address remote;
+	__u32 slot;              /* of the pod */
+	__u32 direction, protocol;
+	__u32 port;              /* of the destination */
+	__u64 vector[MAX_WORDS]; /* every rule that matches; n_words of them */
+	__u32 profile, peer_class, generation, n_words;
+	__u32 cause;             /* CAUSE_NONE: it would pass */
+	__u16 rule, observed_rule, staged_rule;
+	__u8 verdicts;
+	__u8 reserved[5];
 };
 
 /* ---- limits that user space sets before loading; .rodata ------------------------------------ */

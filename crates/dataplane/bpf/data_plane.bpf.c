@@ -38,12 +38,14 @@ const volatile struct {
 	enum event_kind event_kind[0];
 	enum cause cause[0];
 	struct event event[0];
+	struct inquiry inquiry[0];
 } shared_types = {};
 
 #include "parse.h"
 #include "flow.h"
 #include "service.h"
 #include "sweep.h"
+#include "ask.h"
 
 static __always_inline int decide(struct __sk_buff *skb, __u32 direction)
 {
@@ -106,4 +108,16 @@ int sweep(void *context)
 	(void)context;
 	sweep_tables();
 	return 0;
+}
+
+/* Attached nowhere; its packet is the inquiry. Programs of type syscall may not use `networks`. */
+SEC("tc")
+int ask(struct __sk_buff *skb)
+{
+	struct inquiry *inquiry = (void *)(long)skb->data;
+
+	if ((void *)(inquiry + 1) > (void *)(long)skb->data_end)
+		return ACTION_DROP;
+	answer(inquiry);
+	return ACTION_NEXT;
 }

@@ -43,13 +43,14 @@ pub enum Attached {
     Missing,
 }
 
-/// The three programs that packets pass, as descriptors that outlive the object.
+/// The programs, as descriptors that outlive the object.
 #[derive(Debug)]
 pub(crate) struct Programs {
     pub(crate) from_pod: OwnedFd,
     pub(crate) to_pod: OwnedFd,
     pub(crate) behind_service: OwnedFd,
     pub(crate) sweep: OwnedFd,
+    pub(crate) ask: OwnedFd,
 }
 
 /// The folder of pinned links.

@@ -159,6 +159,21 @@ pub(crate) fn run(program: BorrowedFd<'_>) -> io::Result<u32> {
     Ok(options.retval)
 }
 
+/// Runs a `tc` program once over a packet, which it may change.
+pub(crate) fn run_over(program: BorrowedFd<'_>, packet: &mut [u8]) -> io::Result<()> {
+    let length = u32::try_from(packet.len()).map_err(io::Error::other)?;
+    let mut options = sys::bpf_test_run_opts {
+        sz: size_of::<sys::bpf_test_run_opts>() as _,
+        data_in: packet.as_ptr().cast(),
+        data_size_in: length,
+        data_out: packet.as_mut_ptr().cast(),
+        data_size_out: length,
+        ..Default::default()
+    };
+    // SAFETY: the kernel reads and writes no more than the packet, which outlives the call.
+    checked(unsafe { sys::bpf_prog_test_run_opts(program.as_raw_fd(), &raw mut options) })
+}
+
 fn c_path(path: &Path) -> io::Result<CString> {
     CString::new(path.as_os_str().as_bytes()).map_err(io::Error::other)
 }

@@ -95,6 +95,7 @@ fn sighting(event: &event, clock: &Clock, lost_before: u64) -> Option<Sighting> 
     let backend = (event.backend_port != 0)
         .then(|| SocketAddr::new(address_of(&event.backend), event.backend_port));
     let icmp = is_icmp(event.protocol).then_some((event.icmp_type, event.icmp_code));
+    let rules = [event.rule, event.observed_rule, event.staged_rule];
     let observed = u32::from(event.flags) & connection_flags::CONNECTION_OBSERVED.0 != 0;
     let denied = matches!(report, Report::Denied | Report::Revoked | Report::Refused(_));
     Some(Sighting {
@@ -111,7 +112,7 @@ fn sighting(event: &event, clock: &Clock, lost_before: u64) -> Option<Sighting> 
         backend,
         profile: event.profile,
         vector: event.vector.iter().take(usize::from(event.n_words)).copied().collect(),
-        verdicts: (event.profile != 0).then(|| verdicts(event)),
+        verdicts: (event.profile != 0).then(|| verdicts(event.verdicts, rules)),
         dropped: denied && !observed,
         opened: (event.opened != 0).then(|| clock.time(event.opened)),
         counters: Counters {
@@ -152,7 +153,7 @@ fn report(event: &event) -> Option<Report> {
 }
 
 /// The causes behind `CAUSE_POLICY`, in the order of [`Cause::ALL`].
-fn refusal(of: u8) -> Option<Cause> {
+pub(crate) fn refusal(of: u8) -> Option<Cause> {
     let first = cause::CAUSE_NO_POLICY_YET.0;
     Cause::ALL.get(u32::from(of).checked_sub(first)? as usize).copied()
 }
@@ -170,16 +171,18 @@ fn is_icmp(protocol: u8) -> bool {
     matches!(protocol, 1 | 58)
 }
 
-fn verdicts(event: &event) -> SightedVerdicts {
-    let has = |bit: verdict_bits| u32::from(event.verdicts) & bit.0 != 0;
+/// `rules`: by the enforced policies, with the observed ones, with the staged ones too.
+pub(crate) fn verdicts(bits: u8, rules: [u16; 3]) -> SightedVerdicts {
+    let has = |bit: verdict_bits| u32::from(bits) & bit.0 != 0;
     let rule = |rule: u16| (u32::from(rule) != limits::NO_RULE.0).then_some(rule);
+    let [enforced, observed, staged] = rules;
     SightedVerdicts {
         denied: has(verdict_bits::VERDICT_DENY),
-        rule: rule(event.rule),
+        rule: rule(enforced),
         observed_denied: has(verdict_bits::VERDICT_OBSERVED_DENY),
-        observed_rule: rule(event.observed_rule),
+        observed_rule: rule(observed),
         staged_denied: has(verdict_bits::VERDICT_STAGED_DENY),
-        staged_rule: rule(event.staged_rule),
+        staged_rule: rule(staged),
     }
 }
 

@@ -4,6 +4,7 @@
 //! bpf/               the programs; abi.h has the layout of every table
 //! skeleton           generated from what clang makes of them, so that no layout is written twice
 //! object · calls     load the object, and the bpf(2) calls that libbpf-rs does not wrap
+//! inquiry            asks the kernel's tables without a packet
 //! facts              what the running kernel says about itself
 //! attach · pods      which interfaces, and whose
 //! writer             makes the tables say what `policy_tables::Tables` says, with one flip for each pod
@@ -18,6 +19,7 @@ mod attach;
 mod calls;
 mod events;
 mod facts;
+mod inquiry;
 mod kernel_store;
 mod node_plane;
 mod object;
@@ -29,6 +31,7 @@ mod writer;
 pub use attach::{Attached, Hook};
 pub use events::Events;
 pub use facts::tracked_connection_type;
+pub use inquiry::{Answer, Inquiry};
 pub use node_plane::{NodePlane, OpenError, Options, PodPolicy};
 pub use object::{DEFAULT_SETTINGS, load, open};
 pub use pods::{PodInterface, PodNumber};

@@ -7,6 +7,7 @@ use crate::attach::{Attached, Hook, Links, Programs};
 use crate::calls;
 use crate::events::Events;
 use crate::facts;
+use crate::inquiry::{self, Answer, Inquiry};
 use crate::kernel_store::{KernelStore, of_libbpf};
 use crate::object::{self, DEFAULT_SETTINGS};
 use crate::pods::{PodInterface, PodNumber, Pods};
@@ -171,7 +172,8 @@ impl NodePlane {
         self.pods.remove(&mut self.store, number)
     }
 
-    /// Makes these policies hold for these pods: each packet sees all of a change or nothing.
+    /// Makes these policies hold for these pods: each packet sees all of a change or nothing. A pod that had
+    /// a policy and is not among them denies everything.
     ///
     /// # Errors
     /// The pods that the change concerned deny everything then.
@@ -183,7 +185,9 @@ impl NodePlane {
                 Some(Place { slot: self.pods.slot(number)?, pod, mode, established })
             })
             .collect();
-        self.writer.write(&mut self.store, tables, &places)
+        let listed: BTreeSet<u32> = places.iter().map(|place| place.slot).collect();
+        let others: Vec<u32> = self.pods.slots().filter(|slot| !listed.contains(slot)).collect();
+        self.writer.write(&mut self.store, tables, &places, &others)
     }
 
     /// Makes these the addresses that are translated behind the pods' interfaces: egress to them is decided
@@ -223,6 +227,12 @@ impl NodePlane {
             (word.generation != 0).then_some((number, of_pod))
         });
         words.collect()
+    }
+
+    /// What the kernel would answer to such a packet now. `None` for a pod that is not there.
+    pub fn ask(&self, number: PodNumber, asked: &Inquiry) -> io::Result<Option<Answer>> {
+        let slot = self.pods.slot(number);
+        slot.map(|slot| inquiry::ask(self.programs.ask.as_fd(), slot, asked)).transpose()
     }
 
     /// What has to be done once in a while, best once a second: clears what changes left behind, lets
@@ -309,6 +319,7 @@ fn load(maps: &Path, options: &Options) -> Result<(Programs, KernelStore), OpenE
         to_pod: program(skeleton.progs.to_pod.as_fd())?,
         behind_service: program(skeleton.progs.behind_service.as_fd())?,
         sweep: program(skeleton.progs.sweep.as_fd())?,
+        ask: program(skeleton.progs.ask.as_fd())?,
     };
     let store =
         KernelStore::new(|name| MapHandle::from_pinned_path(maps.join(name)).map_err(of_libbpf));

@@ -32,6 +32,7 @@ wire!(
     connection,
     service_key,
     event,
+    inquiry,
 );
 
 // SAFETY: an integer.

@@ -109,11 +109,14 @@ impl Writer {
         Ok(writer)
     }
 
+    /// `others`: slots of pods that are there and not among the places. What they name is cleared behind the
+    /// flips, so those that had a policy deny everything from then on.
     pub(crate) fn write(
         &mut self,
         store: &mut impl Store,
         tables: &Tables,
         places: &[Place],
+        others: &[u32],
     ) -> Result<Written, WriteError> {
         let mut written = Written::default();
         let target = self.target(tables);
@@ -133,6 +136,11 @@ impl Writer {
                 written.flipped.push(place.pod);
             }
         }
+        words.extend(others.iter().filter_map(|slot| {
+            let old = PolicyWord::of_bits(store.policy(*slot));
+            (old.generation != 0 && !old.denies_everything())
+                .then(|| (*slot, old.denying_everything().bits()))
+        }));
         if let Err(source) = store.flip(&words) {
             let failure = failed(Table::Policies, "write", source);
             return Err(self.deny(store, tables, places, failure));
@@ -234,14 +242,9 @@ impl Writer {
             if !moved && self.word(tables, place, self.live, old) == old {
                 continue;
             }
-            let new = PolicyWord {
-                ingress: KernelProfile::DENY_EVERYTHING,
-                egress: KernelProfile::DENY_EVERYTHING,
-                column: self.live,
-                mode: place.mode,
-                established: place.established,
-                generation: old.next_generation(),
-            };
+            let Place { mode, established, .. } = *place;
+            let new = PolicyWord { column: self.live, mode, established, ..old };
+            let new = new.denying_everything();
             store.set_policy(place.slot, new.bits());
             denied.push(place.pod);
         }

@@ -4,6 +4,7 @@
 
 mod support;
 
+use dataplane::skeleton::types::limits;
 use dataplane::{
     Established, Hook, NodePlane, OpenError, Options, PodInterface, PodMode, PodPolicy,
 };
@@ -14,11 +15,15 @@ use policy_tables::{LocalPod, Modes, ProfileId, Tables};
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use support::apart;
 
 /// `lo` of a new network namespace.
 const INTERFACE: u32 = 1;
+
+fn links_of(root: &Path) -> PathBuf {
+    root.join(format!("v{}/links", limits::ABI_SCHEMA.0))
+}
 
 fn pod() -> PodInterface {
     PodInterface {
@@ -83,7 +88,7 @@ fn survives(root: &Path, options: &Options) {
     plane.remove_pod(number).unwrap();
     assert!(plane.add_pod(&pod()).unwrap() > number, "a number is never given twice");
     plane.detach().unwrap();
-    assert!(!root.join("v1").exists(), "nothing is left");
+    assert!(!links_of(root).exists(), "nothing is left");
 }
 
 #[test]
@@ -101,7 +106,7 @@ fn what_somebody_detached_is_put_back() {
     apart(|root| {
         let mut plane = NodePlane::open(root, &Options::default()).unwrap();
         let number = plane.add_pod(&pod()).unwrap();
-        fs::remove_file(root.join("v1/links").join(format!("{INTERFACE}-from"))).unwrap();
+        fs::remove_file(links_of(root).join(format!("{INTERFACE}-from"))).unwrap();
         // The kernel ends a link a moment after its last pin is gone.
         let repaired = (0..1_000_000).find_map(|_| plane.repair().unwrap().pop());
         assert_eq!(repaired, Some(number));

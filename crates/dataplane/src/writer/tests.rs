@@ -126,7 +126,7 @@ fn check(world: &World, failures: &[Option<u32>]) -> Result<(), TestCaseError> {
                 seen_wrong.borrow_mut().get_or_insert(error);
             }
         }));
-        let written = writer.write(&mut memory, &step.tables, &world.places);
+        let written = writer.write(&mut memory, &step.tables, &world.places, &[]);
         memory.witness = None;
         memory.fail_after = None;
         if let Some(error) = wrong.take() {
@@ -136,7 +136,7 @@ fn check(world: &World, failures: &[Option<u32>]) -> Result<(), TestCaseError> {
             prop_assert!(error.to_string().starts_with("cannot "), "{error}");
             numbers_mean_what_decides(world, step, (&memory, &writer), &error.denied)?;
             // It is tried again, and then it holds.
-            let again = writer.write(&mut memory, &step.tables, &world.places);
+            let again = writer.write(&mut memory, &step.tables, &world.places, &[]);
             prop_assert!(again.is_ok(), "{:?}", again.err());
         }
         numbers_mean_what_decides(world, step, (&memory, &writer), &[])?;
@@ -226,7 +226,7 @@ proptest! {
         let mut memory = Memory::default();
         for step in &world.steps {
             let mut writer = Writer::adopt(&mut memory, &slots).map_err(TestCaseError::fail_of)?;
-            let written = writer.write(&mut memory, &step.tables, &world.places);
+            let written = writer.write(&mut memory, &step.tables, &world.places, &[]);
             prop_assert!(written.is_ok(), "{:?}", written.err());
             for (packet, expected) in world.packets.iter().zip(&step.expected) {
                 prop_assert_eq!(&memory.answer(packet), expected, "{:?}", packet);
@@ -245,6 +245,29 @@ proptest! {
 }
 
 #[test]
+fn a_pod_that_a_change_leaves_out_denies_everything_from_then_on() {
+    let mut memory = Memory::default();
+    let mut writer = Writer::adopt(&mut memory, &[]).unwrap();
+    let snapshot = policy_oracle::worlds::random(7).snapshot;
+    let world = world(&snapshot, &[0xffff, 0]);
+    let [first, second] = &world.steps[..] else { panic!("two steps") };
+    writer.write(&mut memory, &first.tables, &world.places, &[]).unwrap();
+    let (left_out, listed) = world.places.split_first().unwrap();
+    let without_policy = 4000;
+    let others = [left_out.slot, without_policy];
+    for _ in 0..2 {
+        writer.write(&mut memory, &second.tables, listed, &others).unwrap();
+        writer.settle(&mut memory).unwrap();
+        for (packet, expected) in world.packets.iter().zip(&second.expected) {
+            let denied = Some((vec![1], false));
+            let expected = if packet.slot == left_out.slot { &denied } else { expected };
+            assert_eq!(memory.answer(packet), *expected, "{packet:?}");
+        }
+    }
+    assert_eq!(memory.policy(without_policy), 0, "it goes on waiting for its policy");
+}
+
+#[test]
 fn a_pod_that_no_table_knows_is_denied_everything() {
     let mut memory = Memory::default();
     let mut writer = Writer::adopt(&mut memory, &[]).unwrap();
@@ -255,7 +278,7 @@ fn a_pod_that_no_table_knows_is_denied_everything() {
         mode: PodMode::Enforce,
         established: Established::Revoke,
     };
-    writer.write(&mut memory, &world.steps[0].tables, &[place]).unwrap();
+    writer.write(&mut memory, &world.steps[0].tables, &[place], &[]).unwrap();
     let packet = Packet {
         slot: 9,
         direction: Direction::Ingress,

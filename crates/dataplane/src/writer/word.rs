@@ -66,6 +66,16 @@ impl PolicyWord {
         }
     }
 
+    pub(crate) fn denies_everything(self) -> bool {
+        [self.ingress, self.egress] == [KernelProfile::DENY_EVERYTHING; 2]
+    }
+
+    /// The next word of the same pod, whatever the tables say.
+    pub(crate) fn denying_everything(self) -> Self {
+        let [ingress, egress] = [KernelProfile::DENY_EVERYTHING; 2];
+        Self { ingress, egress, generation: self.next_generation(), ..self }
+    }
+
     /// Of the next change: never 0, so that it differs from a pod without policy.
     pub(crate) fn next_generation(self) -> u32 {
         if u64::from(self.generation) >= GENERATION_MASK { 1 } else { self.generation + 1 }

@@ -23,7 +23,9 @@ pub(crate) fn apart(test: impl FnOnce(&Path) + Send + 'static) {
         test(&root);
         umount2(&root, MntFlags::empty()).unwrap();
     };
-    let result = thread::spawn(run).join();
+    // Random worlds are deep trees, and all of them are made here.
+    let thread = thread::Builder::new().stack_size(64 << 20).spawn(run).unwrap();
+    let result = thread.join();
     fs::remove_dir_all(&folder).unwrap();
     if let Err(panic) = result {
         std::panic::resume_unwind(panic);
