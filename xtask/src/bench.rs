@@ -6,6 +6,7 @@
 
 mod agreement;
 mod engine;
+mod plane;
 mod start;
 
 use anyhow::{Result, bail};
@@ -68,6 +69,11 @@ const BENCHES: &[Bench] = &[
         name: "oracle",
         about: "the engine against the naive oracle on random verdicts; fails on a difference",
         measure: |root, arguments| engine::compare(root, arguments.verdicts, arguments.seed),
+    },
+    Bench {
+        name: "dataplane",
+        about: "packets, changes, memory and traffic of the data plane; needs root",
+        measure: |root, _| plane::measure(root),
     },
     Bench {
         name: "dataplane-agreement",

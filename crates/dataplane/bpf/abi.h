@@ -230,8 +230,8 @@ struct service_key {
 /* ---- events -------------------------------------------------------------------------------- */
 
 /*
- * The ring wakes its reader only when 64 KiB wait in it; below that the reader looks by itself, as often as
- * it wants to be up to date.
+ * The ring wakes its reader only when another 64 KiB wait in it; below that the reader looks by itself, as
+ * often as it wants to be up to date.
  */
 
 enum event_kind {

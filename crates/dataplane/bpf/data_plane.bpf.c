@@ -121,3 +121,11 @@ int ask(struct __sk_buff *skb)
 	answer(inquiry);
 	return ACTION_NEXT;
 }
+
+/* Loaded by benches only: what running any program costs. */
+SEC("?tc")
+int nothing(struct __sk_buff *skb)
+{
+	(void)skb;
+	return ACTION_NEXT;
+}

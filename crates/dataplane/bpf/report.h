@@ -6,6 +6,7 @@
 #include "packet.h"
 
 #define WAKE_READER_AT (64 * 1024)
+#define RING_HEADER 8
 
 static __always_inline void count(__u32 cause)
 {
@@ -41,9 +42,12 @@ static __always_inline struct event *begin_event(__u32 kind, __u64 now)
 	return event;
 }
 
+/* Once for each 64 KiB: a wake-up is an interrupt, and costs more than everything else of a packet. */
 static __always_inline void submit_event(struct event *event)
 {
-	bool wake = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >= WAKE_READER_AT;
+	__u64 waiting = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
+	bool wake = waiting >= WAKE_READER_AT &&
+		    waiting % WAKE_READER_AT < sizeof(*event) + RING_HEADER;
 
 	bpf_ringbuf_submit(event, wake ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 }

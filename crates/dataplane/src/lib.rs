@@ -9,6 +9,7 @@
 //! attach · pods      which interfaces, and whose
 //! writer             makes the tables say what `policy_tables::Tables` says, with one flip for each pod
 //! events             the ring, as sightings
+//! verifier           what it takes to show that the programs are harmless
 //! node_plane         all of it for one node, pinned so that it outlives the process
 //! ```
 //!
@@ -25,6 +26,7 @@ mod node_plane;
 mod object;
 mod pods;
 pub mod skeleton;
+mod verifier;
 mod wire;
 mod writer;
 
@@ -35,4 +37,5 @@ pub use inquiry::{Answer, Inquiry};
 pub use node_plane::{NodePlane, OpenError, Options, PodPolicy};
 pub use object::{DEFAULT_SETTINGS, load, open};
 pub use pods::{PodInterface, PodNumber};
+pub use verifier::{Verified, verify};
 pub use writer::{Established, PodMode, ServicesError, Table, WriteError, Written};
