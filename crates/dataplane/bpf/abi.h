@@ -14,8 +14,9 @@
 
 /* Enumerators and not macros, so that debug information carries them to Rust. */
 enum limits {
-	ABI_SCHEMA = 2,
+	ABI_SCHEMA = 3,
 	MAX_WORDS = 16,            /* rules of a profile: 16 * 64 */
+	SUMMARY_WORDS = 3,         /* a profile of so many words has summaries of its rows */
 	MAX_POD_ADDRESSES = 4,     /* of a pod, both families together */
 	COLUMNS = 2,               /* of everything that is double-buffered */
 	NO_RULE = 0xffff,          /* no rule decided: the default, which allows */
@@ -124,8 +125,11 @@ struct profile {
 	struct rule_word words[MAX_WORDS];
 };
 
-/* vectors: which rules name a class (of peers or of ports). Absent: none. */
-enum vector_kind { VECTOR_PEER, VECTOR_PORT };
+/*
+ * vectors: which rules name a class (of peers or of ports). Absent: none. A summary has word 0 in its key
+ * and says which words are there, one bit each: most are not, and need no look-up.
+ */
+enum vector_kind { VECTOR_PEER, VECTOR_PORT, VECTOR_PEER_SUMMARY, VECTOR_PORT_SUMMARY };
 
 struct vector_key {
 	__u32 profile;

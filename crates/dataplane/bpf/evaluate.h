@@ -60,8 +60,8 @@ static __always_inline __u32 port_class_of(const struct question *question, __u3
 	return classes ? classes->of_port[question->port & 0xffff] : 0;
 }
 
-/* Class 0 is named by no rule. */
-static __always_inline __u64 vector_of(__u32 profile, __u32 class, __u32 word, __u32 kind)
+/* Class 0 is named by no rule. Not inlined: its key would stand on the stack of `evaluate` four times. */
+__noinline __u64 vector_of(__u32 profile, __u32 class, __u32 word, __u32 kind)
 {
 	struct vector_key key = { profile, class << 4 | word, kind };
 	__u64 *vector;
@@ -70,6 +70,12 @@ static __always_inline __u64 vector_of(__u32 profile, __u32 class, __u32 word, _
 		return 0;
 	vector = bpf_map_lookup_elem(&vectors, &key);
 	return vector ? *vector : 0;
+}
+
+/* Which words of a class' row are there. */
+static __always_inline __u64 words_of(__u32 profile, __u32 class, __u32 n_words, __u32 kind)
+{
+	return n_words < SUMMARY_WORDS ? ~0ULL : vector_of(profile, class, 0, kind);
 }
 
 /* A pass at the end of the last tier leaves it to the default, which allows. */
@@ -190,7 +196,7 @@ static __always_inline void clear_decision(struct decision *decision, __u64 word
 /* CAUSE_NONE, or why the packet must not pass: a rule, no policy, or a table without an entry. */
 __noinline int evaluate(const struct question *question, struct decision *decision)
 {
-	__u64 observed = 0, staged = 0;
+	__u64 observed = 0, staged = 0, peer_words, port_words;
 	__u32 id, column, n_words, port_class;
 	struct profile *profile;
 
@@ -212,15 +218,22 @@ __noinline int evaluate(const struct question *question, struct decision *decisi
 	column = has_bit(question->word, POLICY_COLUMN_BIT);
 	decision->peer_class = class_of(&question->remote, column);
 	port_class = port_class_of(question, column);
+	peer_words = words_of(id, decision->peer_class, n_words, VECTOR_PEER_SUMMARY);
+	port_words = words_of(id, port_class, n_words, VECTOR_PORT_SUMMARY);
 	for (__u32 w = 0; w < MAX_WORDS; w++) {
 		const struct rule_word *word = &profile->words[w];
-		__u64 rules;
+		bool has_port = port_words >> w & 1;
+		__u64 rules, ports;
 
 		if (w >= n_words)
 			break;
-		rules = word->any_peer | vector_of(id, decision->peer_class, w, VECTOR_PEER);
-		if (rules)
-			rules &= word->all_ports | vector_of(id, port_class, w, VECTOR_PORT);
+		rules = word->any_peer;
+		ports = word->all_ports;
+		if (peer_words >> w & 1 && (ports || has_port))
+			rules |= vector_of(id, decision->peer_class, w, VECTOR_PEER);
+		if (rules && has_port)
+			ports |= vector_of(id, port_class, w, VECTOR_PORT);
+		rules &= ports;
 		decision->vector[w] = rules;
 		observed |= rules & word->observed;
 		staged |= rules & word->staged;

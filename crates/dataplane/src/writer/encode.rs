@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 
 pub(super) const MAX_WORDS: u32 = types::limits::MAX_WORDS.0;
+const SUMMARY_WORDS: u32 = types::limits::SUMMARY_WORDS.0;
 /// The bits of `class_and_word` that hold the word.
 const WORD_BITS: u32 = 4;
 /// A network's prefix begins with its column.
@@ -104,10 +105,15 @@ fn of_every_port(cells: &[(u16, PortClass)]) -> Vec<u8> {
 pub(super) fn rows(number: KernelProfile, rows: &[(RowKey, &Row)]) -> Batch {
     let mut entries = Batch::default();
     for (key, row) in rows {
+        let mut summary = 0_u64;
         for (word, bits) in (0..).zip(row.iter()) {
             if *bits != 0 {
+                summary |= 1 << word;
                 entries.entry(bytes_of(&vector_key(number, *key, word)), &bits.to_ne_bytes());
             }
+        }
+        if row.len() >= SUMMARY_WORDS as usize {
+            entries.entry(bytes_of(&summary_key(number, *key)), &summary.to_ne_bytes());
         }
     }
     entries
@@ -120,6 +126,9 @@ pub(super) fn row_keys(rows: impl Iterator<Item = (KernelProfile, RowKey, u32)>)
         for word in 0..n_words {
             keys.key(bytes_of(&vector_key(number, row, word)));
         }
+        if n_words >= SUMMARY_WORDS {
+            keys.key(bytes_of(&summary_key(number, row)));
+        }
     }
     keys
 }
@@ -129,10 +138,11 @@ pub(super) fn rows_of(entries: &Batch) -> Vec<(KernelProfile, RowKey)> {
     let row = |key: &[u8]| {
         let key: types::vector_key = value_of(key)?;
         let class = key.class_and_word >> WORD_BITS;
-        let row = if key.kind == types::vector_kind::VECTOR_PORT.0 {
-            RowKey::Port(class)
-        } else {
-            RowKey::Peer(class)
+        let row = match types::vector_kind(key.kind) {
+            types::vector_kind::VECTOR_PORT | types::vector_kind::VECTOR_PORT_SUMMARY => {
+                RowKey::Port(class)
+            }
+            _ => RowKey::Peer(class),
         };
         Some((KernelProfile(u16::try_from(key.profile).ok()?), row))
     };
@@ -180,6 +190,14 @@ fn vector_key(number: KernelProfile, row: RowKey, word: u32) -> types::vector_ke
         class_and_word: class << WORD_BITS | word,
         kind: kind.0,
     }
+}
+
+fn summary_key(number: KernelProfile, row: RowKey) -> types::vector_key {
+    let kind = match row {
+        RowKey::Peer(_) => types::vector_kind::VECTOR_PEER_SUMMARY,
+        RowKey::Port(_) => types::vector_kind::VECTOR_PORT_SUMMARY,
+    };
+    types::vector_key { kind: kind.0, ..vector_key(number, row, 0) }
 }
 
 pub(super) fn profile(number: KernelProfile, table: &ProfileTable) -> Batch {

@@ -41,6 +41,8 @@ struct Case {
     changes: Vec<Change>,
     /// Of the policies, in order, and then again from the first.
     modes: Vec<Mode>,
+    /// How many rules that match nothing stand before theirs, so that profiles are long.
+    fill: Vec<usize>,
 }
 
 fn cases() -> impl Strategy<Value = Case> {
@@ -50,8 +52,9 @@ fn cases() -> impl Strategy<Value = Case> {
         1 => Just(Mode::Staged)
     ];
     let modes = proptest::collection::vec(mode, 1..=9);
-    (snapshots(Contents::Everything), changes(Contents::Everything), modes)
-        .prop_map(|(snapshot, changes, modes)| Case { snapshot, changes, modes })
+    let fill = proptest::collection::vec(prop_oneof![2 => Just(0), 1 => 1..100_usize], 1..=4);
+    (snapshots(Contents::Everything), changes(Contents::Everything), modes, fill)
+        .prop_map(|(snapshot, changes, modes, fill)| Case { snapshot, changes, modes, fill })
 }
 
 fn check(plane: &mut Plane, counts: &mut Counts, case: &Case) -> Result<(), TestCaseError> {
@@ -60,7 +63,7 @@ fn check(plane: &mut Plane, counts: &mut Counts, case: &Case) -> Result<(), Test
     let mut snapshot = case.snapshot.clone();
     let mut changes = case.changes.iter();
     for number in 0.. {
-        let step = Step::new(&snapshot, &case.modes, number);
+        let step = Step::new(&snapshot, case, number);
         let built = step.tables(tables.as_ref());
         plane.write(&step, &built);
         plane.compare(&step, &built, counts)?;
@@ -76,7 +79,13 @@ fn check(plane: &mut Plane, counts: &mut Counts, case: &Case) -> Result<(), Test
 fn runner(seed: u64) -> TestRunner {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let config = Config { failure_persistence: None, max_shrink_iters: 2_000, ..Config::default() };
+    let config = Config {
+        failure_persistence: None,
+        max_shrink_iters: u32::MAX,
+        // Milliseconds. What is tried loads all programs again if it fails.
+        max_shrink_time: 60_000,
+        ..Config::default()
+    };
     TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
 }
 
@@ -105,9 +114,10 @@ fn the_kernel_decides_as_the_tables_the_engine_and_the_oracle() {
             match checked {
                 Ok(_) => {}
                 Err(TestError::Fail(reason, case)) => panic!(
-                    "world {seed}: {reason}\n{}\nmodes {:?}, then {:#?}",
+                    "world {seed}: {reason}\n{}\nmodes {:?}, filled {:?}, then {:#?}",
                     kube_render::manifest(&case.snapshot),
                     case.modes,
+                    case.fill,
                     case.changes
                 ),
                 Err(TestError::Abort(reason)) => panic!("world {seed}: {reason}"),

@@ -1,9 +1,11 @@
 //! One state of a random world: what a node compiles it to, and what can be asked about it.
 
+use crate::Case;
 use net_types::{Family, Protocol};
 use policy_engine::{Assumptions, PodId, Program, Semantics};
-use policy_model::Snapshot;
-use policy_tables::{LocalPod, Mode, Modes, Tables};
+use policy_model::{Ports, Rule, Snapshot};
+use policy_oracle::worlds::objects;
+use policy_tables::{LocalPod, Modes, Tables};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -22,10 +24,15 @@ pub(crate) struct Step {
 
 impl Step {
     /// The modes turn by one with every second step.
-    pub(crate) fn new(snapshot: &Snapshot, modes: &[Mode], number: usize) -> Self {
-        let snapshot = with_addresses(snapshot.clone());
+    pub(crate) fn new(snapshot: &Snapshot, case: &Case, number: usize) -> Self {
+        let mut snapshot = with_addresses(snapshot.clone());
+        for (policy, fill) in snapshot.policies.values_mut().zip(case.fill.iter().cycle()) {
+            for rules in [&mut policy.ingress, &mut policy.egress].into_iter().flatten() {
+                rules.splice(0..0, std::iter::repeat_n(nobodys_rule(), *fill));
+            }
+        }
         let program = Program::compile(snapshot.clone(), Assumptions::new(Semantics::Upstream));
-        let modes = modes.iter().copied().cycle().skip(number / 2);
+        let modes = case.modes.iter().copied().cycle().skip(number / 2);
         let pods = program.pods().filter(|(_, pod)| !pod.host_network);
         Self {
             modes: snapshot.policies.keys().cloned().zip(modes).collect(),
@@ -44,6 +51,12 @@ impl Step {
     pub(crate) fn addresses(&self, pod: PodId) -> &[IpAddr] {
         self.program.pod(pod).map_or(&[], |pod| &pod.addresses)
     }
+}
+
+/// Admits pods that are not there to a port that nobody asks about.
+fn nobodys_rule() -> Rule {
+    let ports = Ports::Listed(vec![objects::port(Protocol::Tcp, 7).unwrap()]);
+    Rule { ports, ..objects::accept(vec![objects::pods(&[("app", "nobody")])]) }
 }
 
 /// Addresses that somebody has, and those of the alphabet.

@@ -266,6 +266,11 @@ impl Node {
         let old = map.lookup(bytes_of(&key), MapFlags::ANY).unwrap();
         let vector = old.map_or(0, |bytes| value_of::<u64>(&bytes)) | 1 << (rule % 64);
         self.put(map, &key, &vector);
+        // In every profile; the kernel asks for it in long ones.
+        let key = types::vector_key { profile, class_and_word: class << 4, kind: kind + 2 };
+        let old = map.lookup(bytes_of(&key), MapFlags::ANY).unwrap();
+        let summary = old.map_or(0, |bytes| value_of::<u64>(&bytes)) | 1 << word;
+        self.put(map, &key, &summary);
     }
 
     pub(crate) fn sends(&self, frame: &[u8]) -> Verdict {

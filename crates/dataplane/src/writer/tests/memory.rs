@@ -103,11 +103,19 @@ impl Memory<'_> {
             let key = types::vector_key { profile: number, class_and_word, kind: kind.0 };
             self.entry(Table::Vectors, bytes_of(&key)).and_then(value_of).unwrap_or_default()
         };
+        // What the summary does not name is not looked up.
+        let of_class = |kind, summary, class: u32, word: u32| {
+            let is_named = profile.n_words < types::limits::SUMMARY_WORDS.0
+                || row(summary, class, 0) >> word & 1 == 1;
+            if is_named { row(kind, class, word) } else { 0 }
+        };
+        let of_peer = (types::vector_kind::VECTOR_PEER, types::vector_kind::VECTOR_PEER_SUMMARY);
+        let of_port = (types::vector_kind::VECTOR_PORT, types::vector_kind::VECTOR_PORT_SUMMARY);
         let words = profile.words.iter().take(profile.n_words as usize).zip(0..);
         let vector: Vec<u64> = words
             .map(|(rules, word)| {
-                let peers = row(types::vector_kind::VECTOR_PEER, class, word) | rules.any_peer;
-                peers & (row(types::vector_kind::VECTOR_PORT, port_class, word) | rules.all_ports)
+                let peers = of_class(of_peer.0, of_peer.1, class, word) | rules.any_peer;
+                peers & (of_class(of_port.0, of_port.1, port_class, word) | rules.all_ports)
             })
             .collect();
         let allows = allows(&profile, &vector);
