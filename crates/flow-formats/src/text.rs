@@ -63,7 +63,7 @@ fn role(flow: &Flow) -> Role {
 }
 
 /// `shop/web → pay/db:5432/tcp`.
-fn connection(flow: &Flow) -> String {
+pub fn connection(flow: &Flow) -> String {
     let protocol = flow.protocol.to_string().to_ascii_lowercase();
     let (from, to) = (end_name(&flow.source), end_name(&flow.destination));
     match (flow.destination.port, flow.icmp) {

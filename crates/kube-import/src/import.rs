@@ -2,7 +2,9 @@
 
 mod what_if;
 
-pub use what_if::{ObjectName, ObjectNameError, WhatIf, import_what_if};
+pub use what_if::{
+    Changed, ObjectChange, ObjectName, ObjectNameError, WhatIf, import_changed, import_what_if,
+};
 
 use crate::assemble::{Assembled, assemble};
 use crate::document::{self, Keep, Limits, Segment};

@@ -25,8 +25,8 @@ mod test_file;
 
 pub use document::Limits;
 pub use import::{
-    Imported, ObjectName, ObjectNameError, Options, WhatIf, import, import_text, import_texts,
-    import_what_if,
+    Changed, Imported, ObjectChange, ObjectName, ObjectNameError, Options, WhatIf, import,
+    import_changed, import_text, import_texts, import_what_if,
 };
 pub use reader::{ImportError, Input, SourceText, read_texts};
 pub use test_file::read_tests;

@@ -2,10 +2,15 @@
 
 use crate::error::LabError;
 use crate::folder::Folder;
-use crate::wire::{Answer, Envelope, Request, Status, VERSION, read_line, write_line};
+use crate::probe::Cell;
+use crate::state::Change;
+use crate::wire::{
+    Answer, Effects, Envelope, ProbeRequest, Request, Status, VERSION, read_line, write_line,
+};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 use std::io::{self, BufReader, IoSliceMut, Read as _};
 use std::mem::MaybeUninit;
+use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::thread;
@@ -50,10 +55,26 @@ impl Client {
     }
 
     pub fn status(&self) -> Result<Status, LabError> {
-        match self.ask(Request::Status)? {
-            Answer::Status(status) => Ok(status),
-            other @ (Answer::Entered { .. } | Answer::Stopping | Answer::Refused(_)) => {
-                Err(self.unexpected(other))
+        let answer = self.ask(Request::Status)?;
+        if let Answer::Status(status) = answer {
+            return Ok(status);
+        }
+        Err(self.unexpected(&answer))
+    }
+
+    /// Hands each source's cells to `each` when they are there.
+    pub fn probe(
+        &self,
+        request: ProbeRequest,
+        mut each: impl FnMut(Vec<Cell>),
+    ) -> Result<(), LabError> {
+        let mut stream = BufReader::new(self.send(Request::Probe(request))?);
+        loop {
+            match read_line(&mut stream).map_err(|e| self.failed(e))? {
+                Some(Answer::Cells(cells)) => each(cells),
+                Some(Answer::Probed) => return Ok(()),
+                Some(other) => return Err(self.unexpected(&other)),
+                None => return Err(self.failed(io::ErrorKind::UnexpectedEof.into())),
             }
         }
     }
@@ -65,17 +86,78 @@ impl Client {
             (Answer::Entered { host, resolv_conf, hosts }, Some(namespace)) => {
                 Ok(Entry { host, namespace, resolv_conf, hosts, connection: stream })
             }
-            (other, _) => Err(self.unexpected(other)),
+            (other, _) => Err(self.unexpected(&other)),
         }
+    }
+
+    /// Hands flows to `each` when they are there: lines of our JSON, and how many were missed before them.
+    /// Returns when there are no more, or when `each` says `Break`.
+    pub fn flows(
+        &self,
+        follow: bool,
+        new_only: bool,
+        mut each: impl FnMut(Vec<String>, u64) -> ControlFlow<()>,
+    ) -> Result<(), LabError> {
+        let mut stream = BufReader::new(self.send(Request::Flows { follow, new_only })?);
+        loop {
+            match read_line(&mut stream).map_err(|e| self.failed(e))? {
+                Some(Answer::Flows { lines, missed }) => {
+                    if each(lines, missed).is_break() {
+                        return Ok(());
+                    }
+                }
+                Some(Answer::FlowsEnd) => return Ok(()),
+                Some(other) => return Err(self.unexpected(&other)),
+                None => return Err(self.failed(io::ErrorKind::UnexpectedEof.into())),
+            }
+        }
+    }
+
+    /// Makes the change; returns what is not as the manifests say.
+    pub fn change(&self, change: Change) -> Result<Vec<String>, LabError> {
+        self.changed(Request::Change(change))
+    }
+
+    /// `namespace/name` of pods.
+    pub fn stop_pods(&self, pods: Vec<String>) -> Result<Vec<String>, LabError> {
+        self.changed(Request::StopPods(pods))
+    }
+
+    pub fn start_pods(&self, pods: Vec<String>) -> Result<Vec<String>, LabError> {
+        self.changed(Request::StartPods(pods))
+    }
+
+    fn changed(&self, request: Request) -> Result<Vec<String>, LabError> {
+        let answer = self.ask(request)?;
+        if let Answer::Changed { epoch: _, notes } = answer {
+            return Ok(notes);
+        }
+        Err(self.unexpected(&answer))
+    }
+
+    /// What the change would do to the connections that were seen.
+    pub fn effects(&self, change: Change) -> Result<Effects, LabError> {
+        let answer = self.ask(Request::Effects(change))?;
+        if let Answer::Effects(effects) = answer {
+            return Ok(effects);
+        }
+        Err(self.unexpected(&answer))
+    }
+
+    /// Ends the agent of a node as a crash would.
+    pub fn kill_agent(&self, node: &str) -> Result<(), LabError> {
+        let answer = self.ask(Request::KillAgent { node: node.to_owned() })?;
+        if matches!(answer, Answer::Killed) {
+            return Ok(());
+        }
+        Err(self.unexpected(&answer))
     }
 
     /// Ends the lab and waits until nothing of it is left.
     pub fn stop(&self) -> Result<(), LabError> {
-        match self.ask(Request::Stop)? {
-            Answer::Stopping => {}
-            other @ (Answer::Entered { .. } | Answer::Status(_) | Answer::Refused(_)) => {
-                return Err(self.unexpected(other));
-            }
+        let answer = self.ask(Request::Stop)?;
+        if !matches!(answer, Answer::Stopping) {
+            return Err(self.unexpected(&answer));
         }
         let end = Instant::now() + PATIENCE;
         while !self.folder.remove_if_dead()? {
@@ -104,10 +186,19 @@ impl Client {
         LabError::Talk { name: self.folder.name().to_owned(), source }
     }
 
-    fn unexpected(&self, answer: Answer) -> LabError {
+    fn unexpected(&self, answer: &Answer) -> LabError {
         match answer {
-            Answer::Refused(text) => LabError::Refused(text),
-            answer @ (Answer::Status(_) | Answer::Entered { .. } | Answer::Stopping) => {
+            Answer::Refused(text) => LabError::Refused(text.clone()),
+            Answer::Status(_)
+            | Answer::Entered { .. }
+            | Answer::Cells(_)
+            | Answer::Probed
+            | Answer::Flows { .. }
+            | Answer::FlowsEnd
+            | Answer::Changed { .. }
+            | Answer::Effects(_)
+            | Answer::Killed
+            | Answer::Stopping => {
                 let name = self.folder.name().to_owned();
                 LabError::Answer { name, answer: format!("{answer:?}") }
             }

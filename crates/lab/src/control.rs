@@ -1,10 +1,16 @@
 //! The lab's socket: one request a connection, each in a thread of its own.
 
-use crate::network::{Host, Network};
-use crate::plan::Plan;
-use crate::wire::{Answer, Envelope, Request, VERSION, read_line, write_line};
-use policy_model::PodOrigin;
-use question_syntax::{Peer, PeerArgument, PeerIndex};
+use crate::agent::chain;
+use crate::effects;
+use crate::error::LabError;
+use crate::flow_log::Read;
+use crate::network::Host;
+use crate::probe::{self, Enforcement, Filter, Target};
+use crate::running::{Lab, Made, Moment};
+use crate::wire::{Answer, Envelope, ProbeRequest, Request, VERSION, read_line, write_line};
+use crate::world::World;
+use policy_model::{PodOrigin, ServiceKind};
+use question_syntax::{Peer, PeerArgument, PeerIndex, PortArgument};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 use std::io::{self, BufReader, IoSlice};
 use std::mem::MaybeUninit;
@@ -12,16 +18,13 @@ use std::net::IpAddr;
 use std::os::fd::AsFd as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::thread;
+use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 
-/// What requests are about.
-#[derive(Debug)]
-pub(crate) struct Lab {
-    pub name: String,
-    pub plan: Plan,
-    pub network: Network,
-}
+/// How long a follower hears nothing where nothing happens.
+const FOLLOW: Duration = Duration::from_secs(1);
 
 /// Answers until the process ends.
 pub(crate) fn listen(socket: &UnixListener, lab: &Arc<Lab>, stop: &UnboundedSender<()>) {
@@ -42,12 +45,39 @@ fn answer(mut stream: &UnixStream, lab: &Lab, stop: &UnboundedSender<()>) -> io:
             format!("the lab runs version {VERSION}, and this is {version}: take it down first");
         return write_line(&mut stream, &Answer::Refused(text));
     }
+    let moment = lab.now();
+    let moment = &*moment;
     match request {
         Request::Status => write_line(&mut stream, &Answer::Status(lab.status())),
-        Request::Enter { peer } => match host_of(lab, &peer) {
-            Ok(host) => enter(stream, &mut input, lab, host),
+        Request::Enter { peer } => match host_of(&moment.world, &peer) {
+            Ok(host) => enter(stream, &mut input, moment, host),
             Err(text) => write_line(&mut stream, &Answer::Refused(text)),
         },
+        Request::Probe(request) => match filter(&moment.world, &request) {
+            Ok(filter) => probe(stream, (moment, lab), &filter),
+            Err(text) => write_line(&mut stream, &Answer::Refused(text)),
+        },
+        Request::Flows { follow, new_only } => flows(stream, lab, follow, new_only),
+        Request::Change(change) => write_made(stream, lab.change(&change)),
+        Request::Effects(change) => match lab.with(&change) {
+            Ok((_, after)) => {
+                let effects = effects::of(&lab.flows.read(0).lines, &moment.world, &after);
+                write_line(&mut stream, &Answer::Effects(effects))
+            }
+            Err(error) => write_line(&mut stream, &Answer::Refused(chain(&error))),
+        },
+        Request::StopPods(pods) => write_made(stream, lab.set_stopped(&pods, true)),
+        Request::StartPods(pods) => write_made(stream, lab.set_stopped(&pods, false)),
+        Request::KillAgent { node } => {
+            let place = moment.world.plan.nodes.iter().position(|of| of.name == node);
+            let killed = place.ok_or_else(|| format!("there is no node {node}"));
+            let killed = killed.and_then(|place| {
+                lab.agents
+                    .kill(place)
+                    .map_err(|error| format!("its agent cannot be ended: {error}"))
+            });
+            write_line(&mut stream, &killed.map_or_else(Answer::Refused, |()| Answer::Killed))
+        }
         Request::Stop => {
             let written = write_line(&mut stream, &Answer::Stopping);
             // The main thread hears it, or has ended and this process with it.
@@ -56,24 +86,114 @@ fn answer(mut stream: &UnixStream, lab: &Lab, stop: &UnboundedSender<()>) -> io:
     }
 }
 
+fn write_made(mut stream: &UnixStream, made: Result<Made, LabError>) -> io::Result<()> {
+    let answer = match made {
+        Ok(Made { epoch, notes }) => Answer::Changed { epoch, notes },
+        Err(error) => Answer::Refused(chain(&error)),
+    };
+    write_line(&mut stream, &answer)
+}
+
+/// Writing to who went away ends it.
+fn flows(mut stream: &UnixStream, lab: &Lab, follow: bool, new_only: bool) -> io::Result<()> {
+    let mut from = if new_only { lab.flows.end() } else { 0 };
+    loop {
+        let Read { lines, missed, next } =
+            if follow { lab.flows.wait(from, FOLLOW) } else { lab.flows.read(from) };
+        // An empty answer, too, so that a client that went away is noticed.
+        let lines = lines.iter().map(|line| line.as_ref().to_owned()).collect();
+        // Before the first line nothing was missed: nobody had asked.
+        let missed = if from == 0 { 0 } else { missed };
+        write_line(&mut stream, &Answer::Flows { lines, missed })?;
+        from = next;
+        if !follow {
+            return write_line(&mut stream, &Answer::FlowsEnd);
+        }
+    }
+}
+
 /// The pod, the first pod of a workload, the node or the peer outside that is meant.
-fn host_of(lab: &Lab, text: &str) -> Result<Host, String> {
+fn host_of(world: &World, text: &str) -> Result<Host, String> {
     let argument: PeerArgument = text.parse().map_err(|error| format!("{error}"))?;
     if let PeerArgument::Address(address) = argument {
-        let peers = &lab.plan.external;
+        let peers = &world.plan.external;
         if let Some(place) = peers.iter().position(|peer| peer.address == address) {
             return Ok(Host::External(place));
         }
     }
-    let resolved = PeerIndex::new(&lab.plan.snapshot).resolve(&argument);
+    let resolved = PeerIndex::new(&world.plan.snapshot).resolve(&argument);
     match resolved.map_err(|error| error.to_string())? {
         Peer::Pods(pods) => pods.first().map(|pod| Host::Pod(*pod)),
         Peer::Node(name) => {
-            lab.plan.nodes.iter().position(|node| node.name == name).map(Host::Node)
+            world.plan.nodes.iter().position(|node| node.name == name).map(Host::Node)
         }
         Peer::Service(_) | Peer::Addresses(_) => None,
     }
     .ok_or_else(|| format!("`{text}` is no pod, node or peer outside of the lab"))
+}
+
+fn probe(
+    mut stream: &UnixStream,
+    (moment, lab): (&Moment, &Lab),
+    filter: &Filter,
+) -> io::Result<()> {
+    let enforcement =
+        if lab.setup.pods.observe { Enforcement::None } else { Enforcement::Enforced };
+    let (done, cells) = channel();
+    thread::scope(|scope| {
+        scope.spawn(move || probe::run(moment, enforcement, filter, &done));
+        for cells in cells {
+            write_line(&mut stream, &Answer::Cells(cells))?;
+        }
+        write_line(&mut stream, &Answer::Probed)
+    })
+}
+
+fn filter(world: &World, request: &ProbeRequest) -> Result<Filter, String> {
+    let port = match &request.port {
+        Some(text) => text.parse().map_err(|error| format!("{error}"))?,
+        None => PortArgument::All,
+    };
+    if matches!(port, PortArgument::Named { .. } | PortArgument::Portless(_)) {
+        return Err(format!("`{port}` cannot be tried: write a number, as 8080 or 53/udp"));
+    }
+    let targets = |text: &String| targets_of(world, text);
+    let from = request.from.as_ref().map(targets).transpose()?;
+    let hosts = |targets: Vec<Target>| {
+        let host = |target: &Target| match target {
+            Target::Host(host) => Some(*host),
+            Target::Service(_) => None,
+        };
+        targets.iter().filter_map(host).collect()
+    };
+    Ok(Filter { from: from.map(hosts), to: request.to.as_ref().map(targets).transpose()?, port })
+}
+
+fn targets_of(world: &World, text: &str) -> Result<Vec<Target>, String> {
+    let argument: PeerArgument = text.parse().map_err(|error| format!("{error}"))?;
+    let is_address = matches!(argument, PeerArgument::Address(_));
+    let resolved = (!is_address).then(|| PeerIndex::new(&world.plan.snapshot).resolve(&argument));
+    match resolved.transpose().map_err(|error| error.to_string())? {
+        Some(Peer::Pods(pods)) => {
+            Ok(pods.into_iter().map(|pod| Target::Host(Host::Pod(pod))).collect())
+        }
+        Some(Peer::Service(service)) => Ok(of_service(world, service)),
+        Some(Peer::Node(_) | Peer::Addresses(_)) | None => {
+            host_of(world, text).map(|host| vec![Target::Host(host)])
+        }
+    }
+}
+
+/// Clients of a headless Service connect to its pods.
+fn of_service(world: &World, place: usize) -> Vec<Target> {
+    let is_headless = (world.plan.snapshot.services.get(place))
+        .is_some_and(|service| service.kind == ServiceKind::Headless);
+    match world.plan.services.get(place) {
+        Some(planned) if is_headless => {
+            planned.pods.iter().map(|pod| Target::Host(Host::Pod(*pod))).collect()
+        }
+        Some(_) | None => vec![Target::Service(place)],
+    }
 }
 
 /// Hands the namespace over, and holds the connection until the other side closes it or the lab ends: so
@@ -81,16 +201,16 @@ fn host_of(lab: &Lab, text: &str) -> Result<Host, String> {
 fn enter(
     stream: &UnixStream,
     input: &mut BufReader<&UnixStream>,
-    lab: &Lab,
+    Moment { world, network }: &Moment,
     host: Host,
 ) -> io::Result<()> {
-    let Some(namespace) = lab.network.namespace(host) else {
+    let Some(namespace) = network.namespace(host) else {
         return write_line(&mut &*stream, &Answer::Refused("it has no network".to_owned()));
     };
     let answer = Answer::Entered {
-        host: name(lab, host),
-        resolv_conf: resolv_conf(lab, host),
-        hosts: hosts(lab, host),
+        host: world.plan.name(host),
+        resolv_conf: resolv_conf(world, host),
+        hosts: hosts(world, host),
     };
     let mut line = serde_json::to_vec(&answer)?;
     line.push(b'\n');
@@ -117,23 +237,14 @@ fn send_with(
     }
 }
 
-fn name(lab: &Lab, host: Host) -> String {
-    match host {
-        Host::Pod(place) => lab.plan.snapshot.pods.get(place).map(ToString::to_string),
-        Host::Node(place) => lab.plan.nodes.get(place).map(|node| node.name.clone()),
-        Host::External(place) => lab.plan.external.get(place).map(|peer| peer.address.to_string()),
-    }
-    .unwrap_or_default()
-}
-
 /// As a kubelet writes it. Host-network pods, nodes and peers outside use their machine's, and a lab's
 /// have none.
-fn resolv_conf(lab: &Lab, host: Host) -> Option<String> {
+fn resolv_conf(world: &World, host: Host) -> Option<String> {
     let Host::Pod(place) = host else { return None };
-    let pod = lab.plan.snapshot.pods.get(place)?;
+    let pod = world.plan.snapshot.pods.get(place)?;
     debug_assert_eq!(pod.origin, PodOrigin::Live);
     let servers: String =
-        lab.plan.dns.addresses.iter().map(|address| format!("nameserver {address}\n")).collect();
+        world.plan.dns.addresses.iter().map(|address| format!("nameserver {address}\n")).collect();
     let namespace = &pod.namespace;
     Some(format!(
         "{servers}search {namespace}.svc.cluster.local svc.cluster.local cluster.local\n\
@@ -141,9 +252,9 @@ fn resolv_conf(lab: &Lab, host: Host) -> Option<String> {
     ))
 }
 
-fn hosts(lab: &Lab, host: Host) -> String {
+fn hosts(world: &World, host: Host) -> String {
     let own: Vec<(IpAddr, &str)> = match host {
-        Host::Pod(place) => lab.plan.snapshot.pods.get(place).map_or_else(Vec::new, |pod| {
+        Host::Pod(place) => world.plan.snapshot.pods.get(place).map_or_else(Vec::new, |pod| {
             pod.addresses.iter().map(|address| (*address, &*pod.name)).collect()
         }),
         Host::Node(_) | Host::External(_) => Vec::new(),

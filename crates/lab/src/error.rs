@@ -22,6 +22,8 @@ pub enum LabError {
     Listen { host: String, port: String, source: io::Error },
     #[error("the lab could not be made: {0}")]
     Setup(String),
+    #[error("policies are not enforced as they should be: {0}")]
+    Enforcement(String),
     #[error("the lab's process ended before the lab was up{0}")]
     Ended(String),
     #[error("could not talk to the lab `{name}`")]

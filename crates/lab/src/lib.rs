@@ -1,12 +1,12 @@
 //! A cluster of network namespaces on one machine: real packets, no Kubernetes.
 //!
 //! ```text
-//! manifests ──kube-import──> Snapshot ──plan──> Plan: pods, nodes, addresses, Services, listeners
-//!    `weir lab up`                                │
-//!        │ starts                                 ▼
-//!        └──> lab process: network ──> servers (echo, DNS) ──> control (a Unix socket)
-//!                                                                  ▲ requests
-//!    `weir lab exec`, `probe`, … ──client───────────────────────────┘
+//! State (manifests' text, changes, what was given away) ──world──> plan, compiled policies: alike everywhere
+//!    `weir lab up`                                                     │
+//!        │ starts                                                      ▼
+//!        └──> lab process: network ──> agents (a child on each node) ──> servers (echo, DNS) ──> control
+//!                                        ▲ orders   │ flows                                      ▲ requests
+//!    `weir lab exec`, `probe`, `flows`, `apply`, … ──client──────────────────────────────────────┘
 //! ```
 //!
 //! `docs/design/lab.md` argues the shape. **Invariants.** Everything that a lab has is held by its one
@@ -14,28 +14,39 @@
 //! the rest away. Only the lab's folder stays, and the next command removes it. The plan is pure, and
 //! what is made is what the plan says. Deliberately absent: policy semantics, and how answers look.
 
+mod agent;
+mod agents;
 mod client;
 mod control;
+mod effects;
 mod enter;
 mod error;
+mod flow_log;
 mod folder;
 mod names;
 mod network;
 mod plan;
+mod probe;
 mod process;
+mod running;
 mod servers;
 mod start;
+mod state;
 mod wire;
+mod world;
 
+pub use agent::{HookChoice, run as run_agent};
 pub use client::{Client, Entry};
 pub use enter::run_inside;
 pub use error::LabError;
 pub use folder::{Folder, default_parent};
-pub use network::{Host, Network, NodeNetwork, PodLink};
+pub use network::{Host, Network};
 pub use plan::{
-    DnsPlan, Endpoint, ExternalPlan, Listener, NodePlan, Plan, PlanOptions, PodPlan, ServicePlan,
-    ServicePortPlan,
+    Assigned, AssignedPod, DnsPlan, Endpoint, ExternalPlan, Listener, NodePlan, Plan, PlanOptions,
+    PodKey, PodPlan, ServicePlan, ServicePortPlan,
 };
+pub use probe::{Cell, Expected, ExpectedVerdict, Observed, disagreement};
 pub use process::run;
 pub use start::start;
-pub use wire::{Setup, Status};
+pub use state::{Change, PodChoice, PolicyMode, Profile, Setup};
+pub use wire::{AgentStatus, Effect, Effects, Enforcement, ProbeRequest, Status};

@@ -30,7 +30,7 @@ pub(crate) enum Found<'a> {
     NotOurs,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Names {
     /// By name in lower case, without the final dot.
     entries: HashMap<String, Entry>,

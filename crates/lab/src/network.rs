@@ -19,8 +19,10 @@ use net_fabric::{
     Changes, FabricError, HardwareAddress, LinkEnd, Namespace, NewAddress, Route, set_sysctl,
 };
 use net_types::IpNet;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsFd as _;
+use std::sync::Arc;
 
 /// The end of every link that leads to routers.
 const ROUTER: HardwareAddress = HardwareAddress([0x0a, 0x57, 0, 0, 0, 1]);
@@ -41,60 +43,142 @@ pub enum Host {
     External(usize),
 }
 
-/// The end of a pod's link that lies in its node: where a data plane is attached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PodLink {
-    /// A place among the snapshot's pods.
-    pub pod: usize,
-    /// The interface's index in the node's namespace.
-    pub index: u32,
+impl Plan {
+    /// `shop/web-0`, a node's name or an address.
+    pub(crate) fn name(&self, host: Host) -> String {
+        match host {
+            Host::Pod(place) => self.snapshot.pods.get(place).map(ToString::to_string),
+            Host::Node(place) => self.nodes.get(place).map(|node| node.name.clone()),
+            Host::External(place) => self.external.get(place).map(|peer| peer.address.to_string()),
+        }
+        .unwrap_or_default()
+    }
 }
 
-/// Everything that a data plane instance of one node needs.
-#[derive(Debug)]
-pub struct NodeNetwork {
-    pub namespace: Namespace,
-    pub links: Vec<PodLink>,
-}
-
+/// The namespaces of a plan, in its order.
 #[derive(Debug)]
 pub struct Network {
-    nodes: Vec<NodeNetwork>,
-    /// Host-network pods have none.
-    pods: Vec<Option<Namespace>>,
-    external: Vec<Namespace>,
+    between: Arc<Namespace>,
+    nodes: Vec<Arc<Namespace>>,
+    /// Host-network pods have none of their own.
+    pods: Vec<Option<Arc<Namespace>>>,
+    external: Vec<Arc<Namespace>>,
     /// A place among the nodes, for each pod.
     node_of_pod: Vec<usize>,
 }
 
 impl Network {
-    /// To be called in the namespace that becomes the one between the nodes.
+    /// To be called in the namespace that becomes the one between the nodes. Pods have links that are down
+    /// until [`Self::open`].
     pub(crate) fn create(plan: &Plan) -> Result<Self, LabError> {
-        let between = Namespace::of_this_thread()?;
+        let between = Arc::new(Namespace::of_this_thread()?);
         prepare_router()?;
-        let nodes = Namespace::create_many(plan.nodes.len(), prepare_router)?;
-        let wanted: Vec<bool> = plan.snapshot.pods.iter().map(|pod| !pod.host_network).collect();
-        let n_pods = wanted.iter().filter(|wanted| **wanted).count();
-        let mut made = Namespace::create_many(n_pods, prepare_end)?.into_iter();
-        let network = Self {
-            nodes: (nodes.into_iter().enumerate())
-                .map(|(place, namespace)| NodeNetwork { namespace, links: links(plan, place) })
-                .collect(),
-            pods: wanted.into_iter().map(|wanted| wanted.then(|| made.next()).flatten()).collect(),
-            external: Namespace::create_many(plan.external.len(), prepare_end)?,
-            node_of_pod: plan.pods.iter().map(|pod| pod.node).collect(),
-        };
-        network.connect_nodes(plan, &between)?;
-        for node in &network.nodes {
-            network.connect_pods(plan, node)?;
+        let nodes = shared(Namespace::create_many(plan.nodes.len(), prepare_router)?);
+        let external = shared(Namespace::create_many(plan.external.len(), prepare_end)?);
+        let none = Self { between, nodes, pods: Vec::new(), external, node_of_pod: Vec::new() };
+        none.connect_nodes(plan)?;
+        none.with_pods(&BTreeMap::new(), plan)
+    }
+
+    /// The network of the next plan of the same lab. What both have stays; what comes has links that are
+    /// down until [`Self::open`].
+    pub(crate) fn changed(&self, old: &Plan, new: &Plan) -> Result<Self, LabError> {
+        let there = old.links().into_iter().filter_map(|link| {
+            let namespace = self.pods.get(link.place)?.as_ref()?;
+            Some((link.index, Arc::clone(namespace)))
+        });
+        self.with_pods(&there.collect(), new)
+    }
+
+    fn with_pods(
+        &self,
+        there: &BTreeMap<u32, Arc<Namespace>>,
+        plan: &Plan,
+    ) -> Result<Self, LabError> {
+        let links = plan.links();
+        let is_new = |link: &&PodLink<'_>| !there.contains_key(&link.index);
+        let n_new = links.iter().filter(is_new).count();
+        let mut made = Namespace::create_many(n_new, prepare_end)?.into_iter();
+        let mut pods = vec![None; plan.pods.len()];
+        let mut changes: Vec<Changes> = plan.nodes.iter().map(|_| Changes::default()).collect();
+        for link in &links {
+            let namespace = match there.get(&link.index) {
+                Some(namespace) => Arc::clone(namespace),
+                None => {
+                    let Some(namespace) = made.next().map(Arc::new) else { continue };
+                    if let Some(changes) = changes.get_mut(link.node) {
+                        link.end(&namespace).add_pair(changes, &format!("pod{}", link.index));
+                    }
+                    namespace
+                }
+            };
+            if let Some(pod) = pods.get_mut(link.place) {
+                *pod = Some(namespace);
+            }
         }
-        Ok(network)
+        for (node, changes) in self.nodes.iter().zip(changes) {
+            changes.apply(node)?;
+        }
+        for link in links.iter().filter(is_new) {
+            if let Some(Some(namespace)) = pods.get(link.place) {
+                link.end(namespace).configure()?;
+            }
+        }
+        Ok(Self {
+            between: Arc::clone(&self.between),
+            nodes: self.nodes.clone(),
+            pods,
+            external: self.external.clone(),
+            node_of_pod: plan.pods.iter().map(|pod| pod.node).collect(),
+        })
+    }
+
+    /// Lets packets through to the pods with these links.
+    pub(crate) fn open(&self, plan: &Plan, is_new: impl Fn(u32) -> bool) -> Result<(), LabError> {
+        let mut on_nodes: Vec<Changes> = plan.nodes.iter().map(|_| Changes::default()).collect();
+        let mut between = Changes::default();
+        for link in plan.links().iter().filter(|link| is_new(link.index)) {
+            if let (Some(Some(namespace)), Some(changes)) =
+                (self.pods.get(link.place), on_nodes.get_mut(link.node))
+            {
+                link.end(namespace).open(changes);
+            }
+            for route in plan.routes_to(link) {
+                between.add_route(route);
+                if route.via.is_none() {
+                    let hardware = hardware(route.index);
+                    between.add_neighbour(route.index, route.to.addr(), hardware);
+                }
+            }
+        }
+        for (node, changes) in self.nodes.iter().zip(on_nodes) {
+            changes.apply(node)?;
+        }
+        Ok(between.apply(&self.between)?)
+    }
+
+    /// Ends the links of these pods; what is still in their namespaces is alone.
+    pub(crate) fn close(&self, plan: &Plan, is_gone: impl Fn(u32) -> bool) -> Result<(), LabError> {
+        let mut on_nodes: Vec<Changes> = plan.nodes.iter().map(|_| Changes::default()).collect();
+        let mut between = Changes::default();
+        for link in plan.links().iter().filter(|link| is_gone(link.index)) {
+            if let Some(changes) = on_nodes.get_mut(link.node) {
+                changes.delete_link(link.index);
+            }
+            for route in plan.routes_to(link) {
+                between.delete_route(route);
+            }
+        }
+        for (node, changes) in self.nodes.iter().zip(on_nodes) {
+            changes.apply(node)?;
+        }
+        Ok(between.apply(&self.between)?)
     }
 
     /// Where the host's traffic begins: a host-network pod is in its node's namespace.
-    pub fn namespace(&self, host: Host) -> Option<&Namespace> {
+    pub fn namespace(&self, host: Host) -> Option<&Arc<Namespace>> {
         match host {
-            Host::Node(place) => self.nodes.get(place).map(|node| &node.namespace),
+            Host::Node(place) => self.nodes.get(place),
             Host::External(place) => self.external.get(place),
             Host::Pod(place) => match self.pods.get(place)? {
                 Some(own) => Some(own),
@@ -103,66 +187,87 @@ impl Network {
         }
     }
 
-    /// What a data plane is attached to, in the order of the plan's nodes.
-    pub fn nodes(&self) -> &[NodeNetwork] {
+    /// In the order of the plan's nodes.
+    pub fn nodes(&self) -> &[Arc<Namespace>] {
         &self.nodes
     }
 
-    fn connect_nodes(&self, plan: &Plan, between: &Namespace) -> Result<(), FabricError> {
+    fn connect_nodes(&self, plan: &Plan) -> Result<(), FabricError> {
         let mut changes = Changes::default();
         changes.set_up(LOOPBACK);
-        let mut index = FIRST_LINK;
         let mut ends = Vec::new();
-        for (place, (node, planned)) in self.nodes.iter().zip(&plan.nodes).enumerate() {
-            let end = End { index, addresses: &planned.addresses, namespace: &node.namespace };
-            end.add_to_router(&mut changes, &format!("node{place}"));
-            for link in &node.links {
-                let pod = plan.snapshot.pods.get(link.pod);
-                for address in pod.into_iter().flat_map(|pod| &pod.addresses) {
-                    let via =
-                        planned.addresses.iter().find(|via| via.is_ipv4() == address.is_ipv4());
-                    changes.add_route(Route { to: (*address).into(), via: via.copied(), index });
-                    if via.is_none() {
-                        changes.add_neighbour(index, *address, end.hardware());
-                    }
-                }
-            }
+        for (place, (namespace, planned)) in self.nodes.iter().zip(&plan.nodes).enumerate() {
+            let index = index_of_node(place);
+            let end = End { index, addresses: &planned.addresses, namespace };
+            end.add_pair(&mut changes, &format!("node{place}"));
             ends.push(end);
-            index += 1;
         }
         for (place, (namespace, planned)) in self.external.iter().zip(&plan.external).enumerate() {
+            let index = index_of_node(plan.nodes.len() + place);
             let addresses = std::slice::from_ref(&planned.address);
             let end = End { index, addresses, namespace };
-            end.add_to_router(&mut changes, &format!("out{place}"));
-            ends.push(end);
-            index += 1;
-        }
-        changes.apply(between)?;
-        ends.iter().try_for_each(End::configure)
-    }
-
-    fn connect_pods(&self, plan: &Plan, node: &NodeNetwork) -> Result<(), FabricError> {
-        let mut changes = Changes::default();
-        let mut ends = Vec::new();
-        for link in &node.links {
-            let (Some(Some(namespace)), Some(pod)) =
-                (self.pods.get(link.pod), plan.snapshot.pods.get(link.pod))
-            else {
-                continue;
-            };
-            let end = End { index: link.index, addresses: &pod.addresses, namespace };
-            end.add_to_router(&mut changes, &format!("pod{}", link.pod));
+            end.add_pair(&mut changes, &format!("out{place}"));
             ends.push(end);
         }
-        changes.apply(&node.namespace)?;
+        for end in &ends {
+            end.open(&mut changes);
+        }
+        changes.apply(&self.between)?;
         ends.iter().try_for_each(End::configure)
     }
 }
 
-fn links(plan: &Plan, node: usize) -> Vec<PodLink> {
-    let pods = plan.pods.iter().zip(&plan.snapshot.pods).enumerate();
-    let of_node = pods.filter(|(_, (planned, pod))| planned.node == node && !pod.host_network);
-    (FIRST_LINK..).zip(of_node).map(|(index, (pod, _))| PodLink { pod, index }).collect()
+fn shared(namespaces: Vec<Namespace>) -> Vec<Arc<Namespace>> {
+    namespaces.into_iter().map(Arc::new).collect()
+}
+
+/// In the namespace between the nodes, where nodes come before the peers outside.
+fn index_of_node(place: usize) -> u32 {
+    FIRST_LINK.saturating_add(u32::try_from(place).unwrap_or(u32::MAX))
+}
+
+/// A pod's link, on its node.
+struct PodLink<'a> {
+    /// Among the plan's pods.
+    place: usize,
+    node: usize,
+    index: u32,
+    addresses: &'a [IpAddr],
+}
+
+impl<'a> PodLink<'a> {
+    fn end<'n>(&'n self, namespace: &'n Namespace) -> End<'n>
+    where
+        'a: 'n,
+    {
+        End { index: self.index, addresses: self.addresses, namespace }
+    }
+}
+
+impl Plan {
+    fn links(&self) -> Vec<PodLink<'_>> {
+        let pods = self.pods.iter().zip(&self.snapshot.pods).enumerate();
+        pods.filter_map(|(place, (planned, pod))| {
+            let (node, addresses) = (planned.node, &*pod.addresses);
+            Some(PodLink { place, node, index: planned.link?, addresses })
+        })
+        .collect()
+    }
+
+    /// From between the nodes to a pod.
+    fn routes_to(&self, link: &PodLink<'_>) -> Vec<Route> {
+        let vias = self.nodes.get(link.node).map_or(&[][..], |node| &node.addresses);
+        let via = |to: &IpAddr| vias.iter().find(|via| via.is_ipv4() == to.is_ipv4()).copied();
+        let index = index_of_node(link.node);
+        let route = |to: &IpAddr| Route { to: (*to).into(), via: via(to), index };
+        link.addresses.iter().map(route).collect()
+    }
+}
+
+/// Of the far end of the router's link with this index.
+fn hardware(index: u32) -> HardwareAddress {
+    let [a, b, c, d] = index.to_be_bytes();
+    HardwareAddress([0x0a, 0x58, a, b, c, d])
 }
 
 /// The far end of a router's link.
@@ -174,18 +279,18 @@ struct End<'a> {
 }
 
 impl End<'_> {
-    fn hardware(&self) -> HardwareAddress {
-        let [a, b, c, d] = self.index.to_be_bytes();
-        HardwareAddress([0x0a, 0x58, a, b, c, d])
+    fn add_pair(&self, changes: &mut Changes, name: &str) {
+        let here = LinkEnd { name, index: self.index, hardware: ROUTER };
+        let there = LinkEnd { name: "eth0", index: ETH0, hardware: hardware(self.index) };
+        changes.add_pair(here, there, self.namespace.as_fd());
     }
 
-    fn add_to_router(&self, changes: &mut Changes, name: &str) {
-        let here = LinkEnd { name, index: self.index, hardware: ROUTER };
-        let there = LinkEnd { name: "eth0", index: ETH0, hardware: self.hardware() };
-        changes.add_pair(here, there, self.namespace.as_fd());
+    /// At the router's end.
+    fn open(&self, changes: &mut Changes) {
+        changes.set_up(self.index);
         for address in self.addresses {
             changes.add_route(Route { to: (*address).into(), via: None, index: self.index });
-            changes.add_neighbour(self.index, *address, self.hardware());
+            changes.add_neighbour(self.index, *address, hardware(self.index));
         }
     }
 

@@ -5,18 +5,22 @@
 //! made from it, so both speak of the same packets.
 
 mod addresses;
+mod assigned;
 mod dns;
 mod listeners;
 mod nodes;
 mod pods;
 mod services;
+#[cfg(test)]
+mod tests;
 
 use addresses::Addresses;
 use net_types::Protocol;
 use policy_model::{Snapshot, WorkloadRef};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+pub use assigned::{Assigned, AssignedPod, PodKey};
 pub use dns::DnsPlan;
 pub use services::{Endpoint, ServicePlan, ServicePortPlan};
 
@@ -29,11 +33,13 @@ pub struct PlanOptions {
     pub replicas: usize,
     /// Peers outside of the cluster.
     pub external: Vec<IpAddr>,
+    /// `namespace/name` of pods that are left out.
+    pub stopped: BTreeSet<String>,
 }
 
 impl Default for PlanOptions {
     fn default() -> Self {
-        Self { nodes: None, replicas: 2, external: Vec::new() }
+        Self { nodes: None, replicas: 2, external: Vec::new(), stopped: BTreeSet::new() }
     }
 }
 
@@ -55,6 +61,8 @@ pub struct NodePlan {
 pub struct PodPlan {
     /// A place in [`Plan::nodes`].
     pub node: usize,
+    /// The index of its link's end in its node's namespace, unless it is on the host network.
+    pub link: Option<u32>,
     pub listeners: Vec<Listener>,
 }
 
@@ -76,26 +84,33 @@ pub struct Plan {
     pub dns: DnsPlan,
     /// What is not as the manifests say, for people.
     pub notes: Vec<String>,
+    /// Indices of links from here on were never given away.
+    next_link: u32,
 }
 
 impl Plan {
-    /// `replicas` is what workloads ask for.
+    /// `replicas` is what workloads ask for. What was `assigned` before stays as it is.
     pub fn new(
         mut snapshot: Snapshot,
         replicas: &BTreeMap<WorkloadRef, u32>,
         options: &PlanOptions,
+        assigned: &Assigned,
     ) -> Self {
         let mut notes = Vec::new();
         dns::add_where_missing(&mut snapshot, &mut notes);
-        let mut addresses = Addresses::new(&snapshot, &options.external);
-        let nodes = nodes::plan(&mut snapshot, options.nodes, &mut addresses, &mut notes);
-        let placed = pods::plan(&mut snapshot, replicas, options.replicas, &nodes, &mut notes);
-        addresses.fill_pods(&mut snapshot, &placed, &nodes);
-        addresses.fill_services(&mut snapshot);
+        let mut addresses = Addresses::new(&snapshot, &options.external, assigned);
+        let wanted = (options.nodes, assigned);
+        let nodes = nodes::plan(&mut snapshot, wanted, &mut addresses, &mut notes);
+        let places = (&*nodes, assigned);
+        let placed = pods::plan(&mut snapshot, replicas, options, places, &mut notes);
+        addresses.fill_pods(&mut snapshot, &placed, &nodes, assigned);
+        addresses.fill_services(&mut snapshot, assigned);
+        let (links, next_link) = assigned::links(&snapshot, assigned);
         let services = services::plan(&snapshot, &mut notes);
         let dns = DnsPlan::new(&snapshot, &services, &mut notes);
+        let placed: Vec<(usize, Option<u32>)> = placed.into_iter().zip(links).collect();
         let pods = listeners::of_pods(&snapshot, &placed, &services, &mut notes);
         let external = listeners::of_external(&snapshot, &options.external);
-        Self { snapshot, nodes, pods, services, external, dns, notes }
+        Self { snapshot, nodes, pods, services, external, dns, notes, next_link }
     }
 }

@@ -4,23 +4,22 @@
 //! started by `up` with pipes as standard input and output. Until `up` has confirmed, it ends when `up`
 //! does: a half-made lab that nobody knows of does not stay.
 
-use crate::control::{self, Lab};
+use crate::agent::chain;
+use crate::control;
 use crate::error::LabError;
 use crate::folder::{Folder, Lock};
-use crate::names::Names;
-use crate::network::{Network, service_rules};
-use crate::plan::Plan;
-use crate::servers::{self, Served};
-use crate::wire::{Progress, Setup, Status, VERSION, read_line, write_line};
-use kube_import::{Input, Options};
-use net_fabric::rules;
+use crate::running::Lab;
+use crate::servers::{self, Service};
+use crate::wire::{Progress, Start, read_line, write_line};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, setsid};
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::os::unix::net::UnixListener;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// What the threads tell the main one before the lab is up.
 enum Event {
@@ -33,7 +32,7 @@ enum Event {
 
 struct Made {
     lab: Lab,
-    served: Vec<Served>,
+    asked: UnboundedReceiver<Service>,
     socket: UnixListener,
     lock: Lock,
 }
@@ -88,13 +87,13 @@ fn say(progress: &Progress) -> Result<(), LabError> {
 /// Reads the setup, has another thread make the lab, and waits for the confirmation.
 fn listen_to_up(folder: &Folder, sender: &Sender<Event>) {
     let mut input = BufReader::new(io::stdin());
-    let event = match read_line::<Setup>(&mut input) {
+    let event = match read_line::<Start>(&mut input) {
         Err(error) => Event::Made(Box::new(Err(LabError::Setup(error.to_string())))),
         Ok(None) => Event::Abandoned,
-        Ok(Some(setup)) => {
+        Ok(Some(start)) => {
             let (sender, folder) = (sender.clone(), folder.clone());
             thread::spawn(move || {
-                let made = set_up(&setup, &folder);
+                let made = set_up(start, &folder);
                 // Nobody listens when `up` is gone.
                 drop(sender.send(Event::Made(Box::new(made))));
             });
@@ -107,31 +106,22 @@ fn listen_to_up(folder: &Folder, sender: &Sender<Event>) {
     drop(sender.send(event));
 }
 
-fn set_up(setup: &Setup, folder: &Folder) -> Result<Made, LabError> {
+fn set_up(start: Start, folder: &Folder) -> Result<Made, LabError> {
     let lock = folder.lock()?;
     net_fabric::become_private()?;
+    mount_pins()?;
     raise_descriptors()?;
-    let plan = plan(setup)?;
-    let network = Network::create(&plan)?;
-    let script = service_rules(&plan);
-    for node in network.nodes() {
-        rules::load(&node.namespace, &script)?;
-    }
-    let served = servers::open(&plan, &network)?;
+    let (services, asked) = unbounded_channel();
+    let lab = Lab::create(folder, start, services)?;
     let socket = UnixListener::bind(folder.socket())
         .map_err(|source| LabError::Folder { path: folder.path(), source })?;
-    let lab = Lab { name: setup.name.clone(), plan, network };
-    Ok(Made { lab, served, socket, lock })
+    Ok(Made { lab, asked, socket, lock })
 }
 
-fn plan(setup: &Setup) -> Result<Plan, LabError> {
-    let text =
-        |(name, text): &(String, String)| Input::Text { name: name.clone(), text: text.clone() };
-    let inputs: Vec<Input> = setup.files.iter().map(text).collect();
-    let options = Options { keep_going: setup.keep_going, ..Options::default() };
-    let imported = kube_import::import(&inputs, &options)
-        .map_err(|error| LabError::Setup(error.to_string()))?;
-    Ok(Plan::new(imported.snapshot, &imported.replicas, &setup.plan_options()))
+/// Pins of the lab's own, which go with its mounts.
+fn mount_pins() -> Result<(), LabError> {
+    let path = Path::new("/sys/fs/bpf");
+    Ok(net_fabric::mount_bpf(path)?)
 }
 
 /// Each listening port is a descriptor, and each namespace two.
@@ -155,44 +145,21 @@ fn detach() -> Result<(), LabError> {
 }
 
 fn serve(made: Made) -> Result<(), LabError> {
-    let Made { lab, served, socket, lock } = made;
+    let Made { lab, asked, socket, lock } = made;
     let failed = |source| LabError::Process { what: "serve", source };
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
-    let (stop, stopped) = tokio::sync::mpsc::unbounded_channel();
-    let names = Names::new(&lab.plan);
+    let (stop, mut stopped) = unbounded_channel();
     let lab = Arc::new(lab);
     thread::spawn(move || control::listen(&socket, &lab, &stop));
     let local = tokio::task::LocalSet::new();
     let served = local.block_on(&runtime, async move {
-        let mut stopped = stopped;
-        servers::serve(served, names)?;
-        // The other end lives as long as its thread, which is as long as this process.
-        let _: Option<()> = stopped.recv().await;
-        io::Result::Ok(())
+        tokio::select! {
+            served = servers::serve(asked) => served,
+            // The other end lives as long as its thread, which is as long as this process.
+            _ = stopped.recv() => Ok(()),
+        }
     });
     drop(lock);
     served.map_err(failed)
-}
-
-impl Lab {
-    pub(crate) fn status(&self) -> Status {
-        let Self { name, plan, network: _ } = self;
-        Status {
-            name: name.clone(),
-            version: VERSION.to_owned(),
-            nodes: plan.nodes.len(),
-            pods: plan.pods.len(),
-            services: plan.services.len(),
-            external: plan.external.iter().map(|peer| peer.address).collect(),
-            enforcement: None,
-            notes: plan.notes.clone(),
-        }
-    }
-}
-
-/// The error and what caused it, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |error| error.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -8,11 +8,15 @@ pub(crate) mod sctp;
 use crate::error::LabError;
 use crate::names::Names;
 use crate::network::{Host, Network};
-use crate::plan::{Endpoint, Listener, Plan};
+use crate::plan::{Endpoint, Listener, Plan, PodKey};
 use net_types::{Family, Protocol};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::rc::Rc;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::watch;
 
 /// A socket that is open, with what it says of itself.
 #[derive(Debug)]
@@ -35,14 +39,24 @@ pub(crate) enum Answers {
 
 #[derive(Debug)]
 pub(crate) struct Served {
+    /// Whose it is; a peer outside has none.
+    pub pod: Option<PodKey>,
     pub answers: Answers,
     pub socket: Socket,
 }
 
-/// Opens everything that listens.
-pub(crate) fn open(plan: &Plan, network: &Network) -> Result<Vec<Served>, LabError> {
+/// Opens what listens in these pods.
+pub(crate) fn open_pods(
+    plan: &Plan,
+    network: &Network,
+    is_wanted: impl Fn(&PodKey) -> bool,
+) -> Result<Vec<Served>, LabError> {
     let mut served = Vec::new();
     for (place, pod) in plan.snapshot.pods.iter().enumerate() {
+        let key = PodKey::of(pod);
+        if !is_wanted(&key) {
+            continue;
+        }
         let listeners = plan.pods.get(place).map_or(&[][..], |planned| &planned.listeners);
         let is_dns = |listener: &Listener| {
             let endpoint = Endpoint { pod: place, port: listener.port };
@@ -50,6 +64,7 @@ pub(crate) fn open(plan: &Plan, network: &Network) -> Result<Vec<Served>, LabErr
         };
         let opened = open_in(network, Host::Pod(place), &pod.to_string(), listeners)?;
         served.extend(opened.into_iter().map(|(listener, socket)| Served {
+            pod: Some(key.clone()),
             answers: match listener {
                 Some(listener) if is_dns(&listener) => Answers::Dns,
                 Some(listener) => Answers::Name(format!("{pod} {}", listener.port)),
@@ -58,10 +73,17 @@ pub(crate) fn open(plan: &Plan, network: &Network) -> Result<Vec<Served>, LabErr
             socket,
         }));
     }
+    Ok(served)
+}
+
+/// Opens what listens outside the cluster.
+pub(crate) fn open_external(plan: &Plan, network: &Network) -> Result<Vec<Served>, LabError> {
+    let mut served = Vec::new();
     for (place, peer) in plan.external.iter().enumerate() {
         let name = peer.address.to_string();
         let opened = open_in(network, Host::External(place), &name, &peer.listeners)?;
         served.extend(opened.into_iter().map(|(listener, socket)| Served {
+            pod: None,
             answers: match listener {
                 Some(listener) => Answers::Name(format!("{name} {}", listener.port)),
                 None => Answers::Init(sctp_ports(&peer.listeners)),
@@ -132,20 +154,82 @@ fn open_socket(Listener { protocol, port }: Listener) -> io::Result<Option<Socke
     })
 }
 
-/// Serves for good, on the runtime that is entered.
-pub(crate) fn serve(all: Vec<Served>, names: Names) -> io::Result<()> {
-    let names = Rc::new(names);
-    for Served { answers, socket } in all {
-        match (socket, answers) {
-            (Socket::Tcp(listener), Answers::Dns) => dns::serve_tcp(Rc::clone(&names), listener)?,
-            (Socket::Udp(socket), Answers::Dns) => dns::serve_udp(Rc::clone(&names), socket)?,
-            (Socket::Tcp(listener), Answers::Name(name)) => echo::serve_tcp(name, listener)?,
-            (Socket::Udp(socket), Answers::Name(name)) => echo::serve_udp(&name, socket)?,
-            (Socket::Sctp(socket), Answers::Init(ports)) => sctp::serve(ports, socket)?,
-            // Not made by `open`.
-            (Socket::Tcp(_) | Socket::Udp(_), Answers::Init(_))
-            | (Socket::Sctp(_), Answers::Name(_) | Answers::Dns) => {}
+/// As long as a host is there.
+#[derive(Clone, Debug)]
+struct Life(watch::Receiver<()>);
+
+impl Life {
+    /// The work ends with the host.
+    fn spawn(&self, work: impl Future<Output = ()> + 'static) {
+        let mut end = self.0.clone();
+        tokio::task::spawn_local(async move {
+            tokio::select! {
+                // Nothing is ever sent: it changes by going away.
+                _ = end.changed() => {}
+                () = work => {}
+            }
+        });
+    }
+}
+
+/// The names that hold now.
+#[derive(Clone, Debug, Default)]
+struct NamesNow(Rc<RefCell<Rc<Names>>>);
+
+impl NamesNow {
+    fn get(&self) -> Rc<Names> {
+        Rc::clone(&self.0.borrow())
+    }
+}
+
+/// What is to be served from now on, besides what is.
+#[derive(Debug)]
+pub(crate) enum Service {
+    Serve(Vec<Served>),
+    /// Its sockets and connections are closed.
+    End(PodKey),
+    Names(Names),
+    /// Everything has ended that was asked for before.
+    Settled(std::sync::mpsc::Sender<()>),
+}
+
+/// Serves until nobody can ask for anything any more.
+pub(crate) async fn serve(mut asked: UnboundedReceiver<Service>) -> io::Result<()> {
+    let names = NamesNow::default();
+    let mut lives: BTreeMap<Option<PodKey>, (watch::Sender<()>, Life)> = BTreeMap::new();
+    while let Some(service) = asked.recv().await {
+        match service {
+            Service::Serve(all) => {
+                for Served { pod, answers, socket } in all {
+                    let (_, life) = lives.entry(pod).or_insert_with(|| {
+                        let (sender, receiver) = watch::channel(());
+                        (sender, Life(receiver))
+                    });
+                    start(life, &names, answers, socket)?;
+                }
+            }
+            Service::End(pod) => drop(lives.remove(&Some(pod))),
+            Service::Names(new) => drop(names.0.replace(Rc::new(new))),
+            Service::Settled(told) => {
+                // The tasks that end need a turn each.
+                tokio::task::yield_now().await;
+                // Who asked may have gone.
+                told.send(()).unwrap_or_default();
+            }
         }
     }
     Ok(())
+}
+
+fn start(life: &Life, names: &NamesNow, answers: Answers, socket: Socket) -> io::Result<()> {
+    match (socket, answers) {
+        (Socket::Tcp(listener), Answers::Dns) => dns::serve_tcp(life, names.clone(), listener),
+        (Socket::Udp(socket), Answers::Dns) => dns::serve_udp(life, names.clone(), socket),
+        (Socket::Tcp(listener), Answers::Name(name)) => echo::serve_tcp(life, name, listener),
+        (Socket::Udp(socket), Answers::Name(name)) => echo::serve_udp(life, &name, socket),
+        (Socket::Sctp(socket), Answers::Init(ports)) => sctp::serve(life, ports, socket),
+        // Not made by `open_pods` or `open_external`.
+        (Socket::Tcp(_) | Socket::Udp(_), Answers::Init(_))
+        | (Socket::Sctp(_), Answers::Name(_) | Answers::Dns) => Ok(()),
+    }
 }

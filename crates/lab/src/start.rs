@@ -1,14 +1,21 @@
 //! How `up` starts a lab process and learns that the lab is up.
 
+use crate::agent::HookChoice;
 use crate::error::LabError;
 use crate::folder::Folder;
-use crate::wire::{Progress, Setup, Status, read_line, write_line};
+use crate::state::Setup;
+use crate::wire::{Progress, Start, Status, read_line, write_line};
 use net_fabric::{missing_privileges, spawn_apart};
 use std::io::BufReader;
 use std::process::{Child, Command, Stdio};
 
 /// `command` runs [`run`](crate::run) with the same folder. Whatever goes wrong, no lab is left.
-pub fn start(folder: &Folder, command: &mut Command, setup: &Setup) -> Result<Status, LabError> {
+pub fn start(
+    folder: &Folder,
+    command: &mut Command,
+    setup: Setup,
+    hook: HookChoice,
+) -> Result<Status, LabError> {
     let missing = missing_privileges();
     if !missing.is_empty() {
         return Err(LabError::Privileges { missing });
@@ -18,7 +25,7 @@ pub fn start(folder: &Folder, command: &mut Command, setup: &Setup) -> Result<St
         return Err(LabError::Exists { name: folder.name().to_owned() });
     }
     let mut child = spawn_apart(command.stdin(Stdio::piped()).stdout(Stdio::piped()))?;
-    let result = talk(&mut child, setup);
+    let result = talk(&mut child, &Start { setup, hook });
     if result.is_err() {
         // It may have ended by itself.
         drop(child.kill());
@@ -28,12 +35,12 @@ pub fn start(folder: &Folder, command: &mut Command, setup: &Setup) -> Result<St
     result
 }
 
-fn talk(child: &mut Child, setup: &Setup) -> Result<Status, LabError> {
+fn talk(child: &mut Child, start: &Start) -> Result<Status, LabError> {
     let (Some(mut input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
         return Err(LabError::Ended(String::new()));
     };
     let failed = |source| LabError::Process { what: "talk to the lab's process", source };
-    let written = write_line(&mut input, setup);
+    let written = write_line(&mut input, start);
     match read_line(&mut BufReader::new(output)).map_err(failed)? {
         None => {
             written.map_err(failed)?;

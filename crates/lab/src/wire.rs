@@ -1,6 +1,8 @@
 //! What is said over the lab's socket and between `up` and the lab process: one JSON value in a line.
 
-use crate::plan::PlanOptions;
+use crate::agent::HookChoice;
+use crate::probe::{Cell, Expected};
+use crate::state::{Change, Setup};
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead, Write};
 use std::net::IpAddr;
@@ -8,23 +10,20 @@ use std::net::IpAddr;
 /// Both sides are the same program, of the same version or not.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// What `up` hands over: the manifests' text, so that both read the same.
+/// What `up` hands over.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Setup {
-    pub name: String,
-    /// Names and texts of the files.
-    pub files: Vec<(String, String)>,
-    pub keep_going: bool,
-    pub nodes: Option<usize>,
-    pub replicas: usize,
-    pub external: Vec<IpAddr>,
+pub(crate) struct Start {
+    pub setup: Setup,
+    pub hook: HookChoice,
 }
 
-impl Setup {
-    pub(crate) fn plan_options(&self) -> PlanOptions {
-        let Self { nodes, replicas, external, name: _, files: _, keep_going: _ } = self;
-        PlanOptions { nodes: *nodes, replicas: *replicas, external: external.clone() }
-    }
+/// Everything, where nothing is said.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ProbeRequest {
+    /// PEERs and a PORT, as other commands take them.
+    pub from: Option<String>,
+    pub to: Option<String>,
+    pub port: Option<String>,
 }
 
 /// What the lab process says before it is up.
@@ -44,10 +43,61 @@ pub struct Status {
     pub pods: usize,
     pub services: usize,
     pub external: Vec<IpAddr>,
-    /// What enforces policies on packets, if anything.
-    pub enforcement: Option<String>,
+    pub enforcement: Enforcement,
+    /// Of each node.
+    pub agents: Vec<AgentStatus>,
     /// What is not as the manifests say.
     pub notes: Vec<String>,
+}
+
+/// What meets packets, and how.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Enforcement {
+    pub by: String,
+    /// Nothing is dropped by policy.
+    pub observe: bool,
+    pub fail_open_start: bool,
+    pub keep_established: bool,
+}
+
+/// What is known of the agent of one node. What it wrote holds, whether it runs or not.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AgentStatus {
+    pub node: String,
+    pub running: bool,
+    /// The newest change that it enforces.
+    pub epoch: u64,
+    /// How often it ended and was started again.
+    pub restarts: usize,
+    /// How often it put back what somebody detached from a pod.
+    pub repaired: usize,
+    /// What could not be written as tables.
+    pub problems: Vec<String>,
+    /// Why the newest change is not enforced.
+    pub failed: Option<String>,
+    /// What it cannot look after at the moment.
+    pub trouble: Option<String>,
+    /// How it ended last.
+    pub ended: Option<String>,
+}
+
+/// One connection that a change decides in another way.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Effect {
+    /// A flow of it, in our JSON.
+    pub flow: String,
+    /// How often it was seen.
+    pub flows: usize,
+    pub before: Expected,
+    pub after: Expected,
+}
+
+/// What a change would do to the connections that were seen.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Effects {
+    /// Different connections that were decided again.
+    pub connections: usize,
+    pub changed: Vec<Effect>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -64,6 +114,24 @@ pub(crate) enum Request {
     Enter {
         peer: String,
     },
+    /// Answered with cells, several times, and an end.
+    Probe(ProbeRequest),
+    /// Answered with lines, for good if they are followed.
+    Flows {
+        follow: bool,
+        /// Not those from before.
+        new_only: bool,
+    },
+    Change(Change),
+    /// What a change would do, without making it.
+    Effects(Change),
+    /// `namespace/name` of pods.
+    StopPods(Vec<String>),
+    StartPods(Vec<String>),
+    /// As a crash would end it.
+    KillAgent {
+        node: String,
+    },
     Stop,
 }
 
@@ -77,6 +145,20 @@ pub(crate) enum Answer {
         resolv_conf: Option<String>,
         hosts: String,
     },
+    Cells(Vec<Cell>),
+    Probed,
+    Flows {
+        lines: Vec<String>,
+        /// Of flows that came too fast.
+        missed: u64,
+    },
+    FlowsEnd,
+    Changed {
+        epoch: u64,
+        notes: Vec<String>,
+    },
+    Effects(Effects),
+    Killed,
     Stopping,
     Refused(String),
 }

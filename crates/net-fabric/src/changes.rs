@@ -62,8 +62,7 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// A pair of interfaces: one here, which is up, and one in `peer_namespace`, which cannot be before
-    /// the pair is whole.
+    /// A pair of interfaces that are down: one here, and one in `peer_namespace`.
     pub fn add_pair(
         &mut self,
         here: LinkEnd<'_>,
@@ -73,8 +72,6 @@ impl Changes {
         let mut peer_link = link(peer);
         peer_link.attributes.push(LinkAttribute::NetNsFd(peer_namespace.as_fd().as_raw_fd()));
         let mut pair = link(here);
-        pair.header.flags = LinkFlags::Up;
-        pair.header.change_mask = LinkFlags::Up;
         pair.attributes.push(LinkAttribute::LinkInfo(vec![
             LinkInfo::Kind(InfoKind::Veth),
             LinkInfo::Data(InfoData::Veth(InfoVeth::Peer(peer_link))),

@@ -1,7 +1,10 @@
 //! `weir lab`: a cluster of network namespaces on this machine, to try policies on real packets.
 
+mod change;
 mod down;
 mod enter;
+mod flows;
+mod probe;
 mod process;
 mod status;
 mod up;
@@ -15,6 +18,9 @@ Examples:
   weir lab up manifests/
   weir lab exec shop/web -- curl http://api
   weir lab shell shop/web
+  weir lab probe --from shop/web
+  weir lab flows --follow --denied
+  weir lab apply policy.yaml
   weir lab down
 
 Exit codes: 0 done, 1 no or different, 2 the arguments or the manifests have errors, 3 the work could not
@@ -37,11 +43,22 @@ enum LabCommand {
     Up(up::UpArgs),
     Down(down::DownArgs),
     Status(status::StatusArgs),
+    Probe(probe::ProbeArgs),
+    Flows(flows::FlowsArgs),
+    Apply(change::ApplyArgs),
+    Delete(change::DeleteArgs),
+    Diff(change::DiffArgs),
+    Stop(change::PodsArgs),
+    Start(change::PodsArgs),
+    KillAgent(change::KillAgentArgs),
     Exec(enter::ExecArgs),
     Shell(enter::ShellArgs),
     /// What `up` starts
     #[command(hide = true)]
     Process(process::ProcessArgs),
+    /// What the lab's process starts on each node
+    #[command(hide = true)]
+    Agent(process::ProcessArgs),
 }
 
 /// Which lab, for every command about labs.
@@ -73,6 +90,15 @@ pub(crate) fn run(args: &LabArgs, console: &mut Console) -> Result<Outcome, Expe
         LabCommand::Status(args) => status::run(args, console),
         LabCommand::Exec(args) => enter::exec(args),
         LabCommand::Shell(args) => enter::shell(args, console),
+        LabCommand::Probe(args) => probe::run(args, console),
+        LabCommand::Flows(args) => flows::run(args, console),
+        LabCommand::Apply(args) => change::apply(args, console),
+        LabCommand::Delete(args) => change::delete(args, console),
+        LabCommand::Diff(args) => change::diff(args, console),
+        LabCommand::Stop(args) => change::stop(args, console),
+        LabCommand::Start(args) => change::start(args, console),
+        LabCommand::KillAgent(args) => change::kill_agent(args, console),
         LabCommand::Process(args) => process::run(args),
+        LabCommand::Agent(_) => process::agent(),
     }
 }

@@ -73,6 +73,22 @@ impl ObjectName {
     }
 }
 
+/// Objects that come, each in the place of one of its name, and objects that go.
+#[derive(Clone, Debug, Default)]
+pub struct ObjectChange {
+    pub with: Vec<Input>,
+    pub removed: Vec<ObjectName>,
+}
+
+/// The input after all changes.
+#[derive(Debug)]
+pub struct Changed {
+    /// Its files are those of the input and of every change.
+    pub imported: Imported,
+    /// For each change what it was to remove and was not there.
+    pub not_found: Vec<Vec<ObjectName>>,
+}
+
 /// Reads the input, and what it would be with the objects of `change` in it and without `removed`.
 pub fn import_what_if(
     base: &[Input],
@@ -87,16 +103,36 @@ pub fn import_what_if(
     reading.read(change)?;
     let Reading { options: _, files: all_files, lowered: change } = reading;
     let before = assembled(base.clone(), files);
-    let (after, not_found) = changed(base, change, removed, all_files);
-    Ok(WhatIf { before, after, not_found })
+    let (after, not_found) = changed(base, change, removed);
+    Ok(WhatIf { before, after: assembled(after, all_files), not_found })
 }
 
+/// Reads the input and makes one change after the other.
+pub fn import_changed(
+    base: &[Input],
+    changes: &[ObjectChange],
+    options: &Options,
+) -> Result<Changed, ImportError> {
+    let mut reading = Reading::new(options);
+    reading.read(base)?;
+    let mut now = std::mem::take(&mut reading.lowered);
+    let mut not_found = Vec::with_capacity(changes.len());
+    for ObjectChange { with, removed } in changes {
+        reading.read(with)?;
+        let change = std::mem::take(&mut reading.lowered);
+        let (after, missing) = changed(now, change, removed);
+        now = after;
+        not_found.push(missing);
+    }
+    Ok(Changed { imported: assembled(now, reading.files), not_found })
+}
+
+/// The objects after the change, and what it was to remove and was not there.
 fn changed(
     mut base: Lowered,
     change: Lowered,
     removed: &[ObjectName],
-    files: SourceFiles,
-) -> (Imported, Vec<ObjectName>) {
+) -> (Lowered, Vec<ObjectName>) {
     let present: HashSet<ObjectName> = base.objects.iter().filter_map(ObjectName::of).collect();
     let mut replaced: HashSet<ObjectName> =
         change.objects.iter().filter_map(ObjectName::of).collect();
@@ -121,7 +157,7 @@ fn changed(
     };
     base.objects.retain(stays);
     base.append(change);
-    (assembled(base, files), not_found)
+    (base, not_found)
 }
 
 /// Workloads that are removed, or whose template is another one in the change.

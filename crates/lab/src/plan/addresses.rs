@@ -1,8 +1,8 @@
 //! Addresses for what has none in the input. What the input says stays, families included: a pod with an
-//! IPv4 address alone has no other in the lab.
+//! IPv4 address alone has no other in the lab. Only nodes get the family that they lack.
 
-use super::NodePlan;
-use policy_model::{Service, ServiceKind, Snapshot};
+use super::{Assigned, NodePlan, PodKey};
+use policy_model::{Node, Service, ServiceKind, Snapshot};
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -22,16 +22,32 @@ pub(super) struct Addresses {
 }
 
 impl Addresses {
-    pub(super) fn new(snapshot: &Snapshot, external: &[IpAddr]) -> Self {
+    pub(super) fn new(snapshot: &Snapshot, external: &[IpAddr], assigned: &Assigned) -> Self {
+        let earlier = assigned.pods.values().flat_map(|pod| &pod.addresses);
+        let earlier = earlier.chain(assigned.services.values().flatten());
         let pods = snapshot.pods.iter().flat_map(|pod| &pod.addresses);
         let nodes = snapshot.nodes.values().flat_map(|node| &node.addresses);
         let services = snapshot.services.iter().flat_map(cluster_addresses);
-        Self { used: pods.chain(nodes).chain(services).chain(external).copied().collect() }
+        Self {
+            used: pods
+                .chain(nodes)
+                .chain(services)
+                .chain(external)
+                .chain(earlier)
+                .copied()
+                .collect(),
+        }
     }
 
-    pub(super) fn of_node(&mut self, place: usize) -> Vec<IpAddr> {
-        let place = u32::try_from(place).unwrap_or(u32::MAX);
-        vec![self.free_v4(NODES_V4, place + 2), self.free_v6(NODES_V6, place + 2)]
+    /// A node has both families: what it masquerades goes out with its own address.
+    pub(super) fn fill_node(&mut self, node: &mut Node, place: usize) {
+        let host = u32::try_from(place).unwrap_or(u32::MAX).saturating_add(2);
+        if !node.addresses.iter().any(IpAddr::is_ipv4) {
+            node.addresses.push(self.free_v4(NODES_V4, host));
+        }
+        if !node.addresses.iter().any(IpAddr::is_ipv6) {
+            node.addresses.push(self.free_v6(NODES_V6, host));
+        }
     }
 
     /// A host-network pod has its node's addresses, whatever the input says of its own.
@@ -40,11 +56,14 @@ impl Addresses {
         snapshot: &mut Snapshot,
         placed: &[usize],
         nodes: &[NodePlan],
+        assigned: &Assigned,
     ) {
         for (pod, place) in snapshot.pods.iter_mut().zip(placed) {
             if pod.host_network {
                 pod.addresses =
                     nodes.get(*place).map(|node| node.addresses.clone()).unwrap_or_default();
+            } else if let Some(earlier) = assigned.with_link(&PodKey::of(pod)) {
+                pod.addresses.clone_from(&earlier.addresses);
             } else if pod.addresses.is_empty() {
                 let node = u32::try_from(*place).unwrap_or(u32::MAX);
                 pod.addresses = vec![
@@ -55,10 +74,13 @@ impl Addresses {
         }
     }
 
-    pub(super) fn fill_services(&mut self, snapshot: &mut Snapshot) {
+    pub(super) fn fill_services(&mut self, snapshot: &mut Snapshot, assigned: &Assigned) {
         for service in &mut snapshot.services {
+            let key = service_key(service);
             let ServiceKind::ClusterIp { addresses } = &mut service.kind else { continue };
-            if addresses.is_empty() {
+            if let Some(earlier) = assigned.services.get(&key).filter(|_| addresses.is_empty()) {
+                addresses.clone_from(earlier);
+            } else if addresses.is_empty() {
                 *addresses = vec![
                     self.free_v4(SERVICES_V4, FIRST_SERVICE),
                     self.free_v6(SERVICES_V6, FIRST_SERVICE),
@@ -86,7 +108,12 @@ impl Addresses {
     }
 }
 
-fn cluster_addresses(service: &Service) -> &[IpAddr] {
+/// `shop/web`.
+pub(super) fn service_key(service: &Service) -> String {
+    format!("{}/{}", service.namespace, service.name)
+}
+
+pub(super) fn cluster_addresses(service: &Service) -> &[IpAddr] {
     match &service.kind {
         ServiceKind::ClusterIp { addresses } => addresses,
         ServiceKind::Headless | ServiceKind::ExternalName(_) => &[],

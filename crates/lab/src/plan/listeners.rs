@@ -10,7 +10,7 @@ use std::net::IpAddr;
 /// not declare a port to serve it.
 pub(super) fn of_pods(
     snapshot: &Snapshot,
-    placed: &[usize],
+    placed: &[(usize, Option<u32>)],
     services: &[ServicePlan],
     notes: &mut Vec<String>,
 ) -> Vec<PodPlan> {
@@ -31,7 +31,7 @@ pub(super) fn of_pods(
     }
     let mut taken: HashSet<(usize, Listener)> = HashSet::new();
     let mut plans = Vec::with_capacity(placed.len());
-    for ((pod, node), mut listeners) in snapshot.pods.iter().zip(placed).zip(listeners) {
+    for ((pod, (node, link)), mut listeners) in snapshot.pods.iter().zip(placed).zip(listeners) {
         if pod.host_network {
             listeners.retain(|listener| {
                 let is_free = taken.insert((*node, *listener));
@@ -42,7 +42,11 @@ pub(super) fn of_pods(
                 is_free
             });
         }
-        plans.push(PodPlan { node: *node, listeners: listeners.into_iter().collect() });
+        plans.push(PodPlan {
+            node: *node,
+            link: *link,
+            listeners: listeners.into_iter().collect(),
+        });
     }
     plans
 }

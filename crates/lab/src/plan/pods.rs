@@ -1,6 +1,6 @@
 //! Which pods there are, and on which nodes.
 
-use super::NodePlan;
+use super::{Assigned, NodePlan, PlanOptions, PodKey};
 use policy_model::{Pod, PodOrigin, Snapshot, WorkloadKind, WorkloadRef};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -8,11 +8,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 pub(super) fn plan(
     snapshot: &mut Snapshot,
     replicas: &BTreeMap<WorkloadRef, u32>,
-    most: usize,
-    nodes: &[NodePlan],
+    options: &PlanOptions,
+    (nodes, assigned): (&[NodePlan], &Assigned),
     notes: &mut Vec<String>,
 ) -> Vec<usize> {
-    let mut making = Making { nodes, most, notes, names: HashSet::new(), placed: Vec::new() };
+    let (names, placed) = (HashSet::new(), Vec::new());
+    let most = options.replicas;
+    let mut making = Making { nodes, assigned, most, notes, names, placed };
     let (live, templates): (Vec<Pod>, Vec<Pod>) = std::mem::take(&mut snapshot.pods)
         .into_iter()
         .partition(|pod| pod.origin == PodOrigin::Live);
@@ -23,6 +25,7 @@ pub(super) fn plan(
     }
     let mut placed = making.placed;
     placed.sort_by(|(a, _), (b, _)| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
+    placed.retain(|(pod, _)| !options.stopped.contains(&pod.to_string()));
     let (pods, places) = placed.into_iter().unzip();
     snapshot.pods = pods;
     places
@@ -30,6 +33,7 @@ pub(super) fn plan(
 
 struct Making<'a> {
     nodes: &'a [NodePlan],
+    assigned: &'a Assigned,
     most: usize,
     notes: &'a mut Vec<String>,
     /// Names that are taken, by namespace.
@@ -96,11 +100,14 @@ impl Making<'_> {
         }
     }
 
-    /// On its own node if that is in the lab, else on the next one: workloads begin at different nodes,
-    /// so that connections of all kinds cross between nodes.
+    /// Where it was, or on its own node if that is in the lab, else on the next one: workloads begin at
+    /// different nodes, so that connections of all kinds cross between nodes.
     fn place(&mut self, mut pod: Pod, turn: usize) {
-        let own = self.nodes.iter().position(|node| Some(&node.name) == pod.node.as_ref());
-        let place = own.unwrap_or_else(|| (self.placed.len() + turn) % self.nodes.len().max(1));
+        let earlier = self.assigned.pods.get(&PodKey::of(&pod)).map(|earlier| earlier.node);
+        let own = || self.nodes.iter().position(|node| Some(&node.name) == pod.node.as_ref());
+        let place = earlier
+            .or_else(own)
+            .unwrap_or_else(|| (self.placed.len() + turn) % self.nodes.len().max(1));
         pod.node = self.nodes.get(place).map(|node| node.name.clone());
         self.placed.push((pod, place));
     }

@@ -1,12 +1,12 @@
 //! The DNS server behind the cluster's DNS Service.
 
+use super::{Life, NamesNow};
 use crate::names::{Entry, Found, Names};
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::rdata::{A, AAAA, CNAME, SRV};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use std::io;
 use std::net::{IpAddr, TcpListener, UdpSocket};
-use std::rc::Rc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -18,14 +18,16 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const MOST_DATAGRAM_BYTES: usize = 512;
 const PAUSE: Duration = Duration::from_millis(50);
 
-pub(super) fn serve_udp(names: Rc<Names>, socket: UdpSocket) -> io::Result<()> {
+pub(super) fn serve_udp(life: &Life, names: NamesNow, socket: UdpSocket) -> io::Result<()> {
     let socket = tokio::net::UdpSocket::from_std(socket)?;
-    tokio::task::spawn_local(async move {
+    life.spawn(async move {
         let mut datagram = [0; 4096];
         loop {
             // An error here is an answer to one that was sent before; the socket is fine.
             let Ok((length, from)) = socket.recv_from(&mut datagram).await else { continue };
-            if let Some(answer) = datagram.get(..length).and_then(|query| answer(&names, query)) {
+            if let Some(answer) =
+                datagram.get(..length).and_then(|query| answer(&names.get(), query))
+            {
                 let bytes = fitting(&answer);
                 drop(socket.send_to(&bytes, from).await);
             }
@@ -34,14 +36,16 @@ pub(super) fn serve_udp(names: Rc<Names>, socket: UdpSocket) -> io::Result<()> {
     Ok(())
 }
 
-pub(super) fn serve_tcp(names: Rc<Names>, listener: TcpListener) -> io::Result<()> {
+pub(super) fn serve_tcp(life: &Life, names: NamesNow, listener: TcpListener) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    tokio::task::spawn_local(async move {
+    let connections = life.clone();
+    life.spawn(async move {
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => {
-                    let talk = talk(Rc::clone(&names), stream);
-                    drop(tokio::task::spawn_local(tokio::time::timeout(PATIENCE, talk)));
+                    let talk = tokio::time::timeout(PATIENCE, talk(names.clone(), stream));
+                    // A client that breaks off has what it wanted.
+                    connections.spawn(async { drop(talk.await) });
                 }
                 Err(_) => tokio::time::sleep(PAUSE).await,
             }
@@ -51,12 +55,12 @@ pub(super) fn serve_tcp(names: Rc<Names>, listener: TcpListener) -> io::Result<(
 }
 
 /// Messages with their length before them.
-async fn talk(names: Rc<Names>, mut stream: TcpStream) -> io::Result<()> {
+async fn talk(names: NamesNow, mut stream: TcpStream) -> io::Result<()> {
     loop {
         let length = stream.read_u16().await?;
         let mut query = vec![0; usize::from(length)];
         stream.read_exact(&mut query).await?;
-        let Some(answer) = answer(&names, &query) else { return Ok(()) };
+        let Some(answer) = answer(&names.get(), &query) else { return Ok(()) };
         let bytes = answer.to_vec().map_err(io::Error::other)?;
         stream.write_u16(u16::try_from(bytes.len()).map_err(io::Error::other)?).await?;
         stream.write_all(&bytes).await?;

@@ -1,6 +1,7 @@
 //! Servers that say who they are: each line and each datagram is answered with `namespace/pod port`. An
 //! HTTP request gets the same as a response, so that every client works.
 
+use super::Life;
 use std::io;
 use std::net::{TcpListener, UdpSocket};
 use std::rc::Rc;
@@ -15,13 +16,14 @@ const MOST_BYTES: u64 = 8 * 1024;
 /// After an `accept` that failed: the process is out of descriptors, and some come back.
 const PAUSE: Duration = Duration::from_millis(50);
 
-pub(super) fn serve_tcp(name: String, listener: TcpListener) -> io::Result<()> {
+pub(super) fn serve_tcp(life: &Life, name: String, listener: TcpListener) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let name: Rc<str> = name.into();
-    tokio::task::spawn_local(async move {
+    let connections = life.clone();
+    life.spawn(async move {
         loop {
             match listener.accept().await {
-                Ok((stream, _)) => drop(tokio::task::spawn_local(answer(stream, Rc::clone(&name)))),
+                Ok((stream, _)) => connections.spawn(answer(stream, Rc::clone(&name))),
                 Err(_) => tokio::time::sleep(PAUSE).await,
             }
         }
@@ -68,10 +70,10 @@ fn http_answer(name: &str) -> String {
     )
 }
 
-pub(super) fn serve_udp(name: &str, socket: UdpSocket) -> io::Result<()> {
+pub(super) fn serve_udp(life: &Life, name: &str, socket: UdpSocket) -> io::Result<()> {
     let socket = tokio::net::UdpSocket::from_std(socket)?;
     let answer = format!("{name}\n");
-    tokio::task::spawn_local(async move {
+    life.spawn(async move {
         let mut datagram = [0; 2048];
         loop {
             // An error here is an answer to one that was sent before; the socket is fine.

@@ -2,6 +2,7 @@
 //! packets, because the kernel may have no SCTP. An association is never made: the answer says that the
 //! port was reached.
 
+use super::Life;
 use net_types::Family;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, socket_with};
 use std::io;
@@ -38,9 +39,9 @@ pub(crate) fn payload(from: SocketAddr, bytes: &[u8]) -> Option<&[u8]> {
 }
 
 /// Answers every INIT to one of the ports.
-pub(super) fn serve(ports: Vec<u16>, socket: UdpSocket) -> io::Result<()> {
+pub(super) fn serve(life: &Life, ports: Vec<u16>, socket: UdpSocket) -> io::Result<()> {
     let socket = tokio::net::UdpSocket::from_std(socket)?;
-    tokio::task::spawn_local(async move {
+    life.spawn(async move {
         let mut bytes = [0; 2048];
         loop {
             let Ok((length, from)) = socket.recv_from(&mut bytes).await else { continue };
@@ -80,7 +81,6 @@ pub(crate) enum Chunk {
 }
 
 impl Packet {
-    #[cfg(test)]
     /// The packet that asks, and carries no tag yet.
     pub(crate) fn init(source_port: u16, destination_port: u16, tag: u32) -> Self {
         Self { source_port, destination_port, verification_tag: 0, chunk: Chunk::Init { tag } }

@@ -1,4 +1,5 @@
-//! `weir lab process`: the lab itself, started by `weir lab up` and by nobody else.
+//! `weir lab process` and `weir lab agent`: the lab itself, started by `weir lab up`, and what it starts on
+//! each of its nodes.
 
 use super::WhichArgs;
 use crate::{ExpectedError, Outcome};
@@ -11,5 +12,10 @@ pub(crate) struct ProcessArgs {
 
 pub(super) fn run(args: &ProcessArgs) -> Result<Outcome, ExpectedError> {
     lab::run(&args.which.folder()?)?;
+    Ok(Outcome::Yes)
+}
+
+pub(super) fn agent() -> Result<Outcome, ExpectedError> {
+    lab::run_agent()?;
     Ok(Outcome::Yes)
 }

@@ -2,8 +2,8 @@
 
 use super::WhichArgs;
 use crate::{Console, ExpectedError, Outcome};
-use lab::Status;
-use report_formats::{counted, visible};
+use lab::{AgentStatus, Enforcement, Status};
+use report_formats::{Role, counted, visible};
 use std::io::Write as _;
 
 /// Say what is in a lab
@@ -56,12 +56,42 @@ fn write_text(status: &Status, console: &mut Console) -> std::io::Result<()> {
         let peers: Vec<String> = status.external.iter().map(ToString::to_string).collect();
         writeln!(out, "outside: {}", peers.join(", "))?;
     }
-    match &status.enforcement {
-        Some(enforcement) => writeln!(out, "policies: enforced by {enforcement}")?,
-        None => writeln!(out, "policies: not enforced, everything passes")?,
-    }
+    write_enforcement(status, console)?;
+    let out = &mut console.out;
     for note in &status.notes {
         writeln!(out, "note: {}", visible(note))?;
+    }
+    Ok(())
+}
+
+fn write_enforcement(status: &Status, console: &mut Console) -> std::io::Result<()> {
+    let Enforcement { by, observe, fail_open_start, keep_established } = &status.enforcement;
+    let palette = console.out_palette;
+    let out = &mut console.out;
+    let how = if *observe { "observed, nothing is dropped," } else { "enforced" };
+    writeln!(out, "policies: {how} by {by}")?;
+    if *fail_open_start {
+        let warning = palette.paint(Role::Warning, "warning");
+        writeln!(out, "{warning}: pods are open until their policies are written")?;
+    }
+    if *keep_established {
+        writeln!(out, "established connections outlive a change that denies them")?;
+    }
+    for agent in &status.agents {
+        let AgentStatus { node, running, epoch, restarts, repaired, .. } = agent;
+        let running = if *running { "runs" } else { "does not run; what it wrote holds" };
+        write!(out, "{node}: agent {running}, change {epoch}")?;
+        if *restarts > 0 {
+            write!(out, ", started again {}", counted(*restarts, "time"))?;
+        }
+        if *repaired > 0 {
+            write!(out, ", put back {}", counted(*repaired, "pod"))?;
+        }
+        writeln!(out)?;
+        let wrong = agent.failed.iter().chain(&agent.trouble).chain(&agent.problems);
+        for problem in wrong {
+            writeln!(out, "  {}: {}", palette.paint(Role::Warning, "warning"), visible(problem))?;
+        }
     }
     Ok(())
 }

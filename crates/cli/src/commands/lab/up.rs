@@ -1,12 +1,12 @@
 //! `weir lab up`: manifests in, a running lab out.
 
 use super::WhichArgs;
-use crate::arguments::InputArgs;
+use crate::arguments::{InputArgs, ProfileArgument};
 use crate::load::load;
 use crate::progress::Progress;
 use crate::{Console, ExpectedError, Outcome};
 use kube_import::Imported;
-use lab::{Setup, Status};
+use lab::{HookChoice, PodChoice, Profile, Setup, Status};
 use report_formats::{counted, visible};
 use std::io::Write as _;
 use std::net::IpAddr;
@@ -43,8 +43,37 @@ pub(crate) struct UpArgs {
     #[arg(long, value_name = "ADDRESS", help_heading = "Lab", value_delimiter = ',')]
     external: Vec<IpAddr>,
 
+    /// Who reads the policies, where the API leaves it open
+    #[arg(long, value_enum, default_value_t, help_heading = "Assumptions")]
+    profile: ProfileArgument,
+
+    /// Drop nothing by policy; report what would be dropped
+    #[arg(long, help_heading = "Enforcement")]
+    observe: bool,
+
+    /// Let everything pass to and from a pod until its policies are written, instead of nothing
+    #[arg(long, help_heading = "Enforcement")]
+    fail_open_start: bool,
+
+    /// Leave established connections that a change denies
+    #[arg(long, help_heading = "Enforcement")]
+    keep_established: bool,
+
+    /// How programs get at packets
+    #[arg(long, value_enum, value_name = "HOOK", default_value_t, help_heading = "Enforcement")]
+    hook: HookArgument,
+
     #[command(flatten)]
     which: WhichArgs,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum HookArgument {
+    /// As Linux has it since 6.6
+    #[default]
+    Tcx,
+    /// As older kernels have it
+    Clsact,
 }
 
 pub(super) fn run(args: &UpArgs, console: &mut Console) -> Result<Outcome, ExpectedError> {
@@ -55,7 +84,11 @@ pub(super) fn run(args: &UpArgs, console: &mut Console) -> Result<Outcome, Expec
     let program = std::env::current_exe().map_err(ExpectedError::OwnProgram)?;
     let mut command = Command::new(program);
     command.args(["lab", "process", "--name", &args.which.name, "--dir"]).arg(&args.which.dir);
-    let status = lab::start(&folder, &mut command, &setup(args, &imported))?;
+    let hook = match args.hook {
+        HookArgument::Tcx => HookChoice::Tcx,
+        HookArgument::Clsact => HookChoice::Clsact,
+    };
+    let status = lab::start(&folder, &mut command, setup(args, &imported), hook)?;
     drop(progress);
     write_up(&status, start, console)?;
     Ok(Outcome::Yes)
@@ -70,15 +103,21 @@ fn setup(args: &UpArgs, imported: &Imported) -> Setup {
         nodes: args.nodes.map(usize::from),
         replicas: usize::from(args.replicas),
         external: args.external.clone(),
+        profile: match args.profile {
+            ProfileArgument::Upstream => Profile::Upstream,
+            ProfileArgument::Cilium => Profile::Cilium,
+        },
+        pods: PodChoice {
+            observe: args.observe,
+            fail_open_start: args.fail_open_start,
+            keep_established: args.keep_established,
+        },
     }
 }
 
 fn write_up(status: &Status, start: Instant, console: &mut Console) -> Result<(), ExpectedError> {
     for note in &status.notes {
         writeln!(console.err, "note: {}", visible(note))?;
-    }
-    if status.enforcement.is_none() {
-        writeln!(console.err, "note: policies are not enforced, everything passes")?;
     }
     writeln!(
         console.out,

@@ -1,0 +1,205 @@
+//! `weir lab apply`, `delete`, `diff`, `stop` and `start`: a lab that is up becomes another.
+
+use super::WhichArgs;
+use super::flows::FlowFormat;
+use crate::arguments::ReadingArgs;
+use crate::load::{read, show};
+use crate::{Console, ExpectedError, Outcome};
+use flow_formats::text;
+use lab::{Change, Effect, Effects, ExpectedVerdict, PolicyMode};
+use report_formats::{Role, counted, visible};
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+
+/// Make the lab what these manifests say, beside what it is
+///
+/// An object takes the place of the one of its kind, namespace and name. Policies hold when the command
+/// returns, for established connections too. With --stage they are evaluated beside the others and enforce
+/// nothing: each flow says what they would do.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ApplyArgs {
+    /// Files and folders of manifests; - is standard input
+    #[arg(value_name = "PATH", required = true)]
+    paths: Vec<PathBuf>,
+
+    /// Evaluate the policies beside the others, without enforcing them
+    #[arg(long, help_heading = "Policies")]
+    stage: bool,
+
+    /// Report what the policies deny, and let it pass
+    #[arg(long, conflicts_with = "stage", help_heading = "Policies")]
+    observe: bool,
+
+    #[command(flatten)]
+    reading: ReadingArgs,
+
+    #[command(flatten)]
+    which: WhichArgs,
+}
+
+/// Take objects away from the lab
+#[derive(Debug, clap::Args)]
+pub(crate) struct DeleteArgs {
+    /// KIND/NAMESPACE/NAME, or KIND/NAME where there is no namespace
+    #[arg(value_name = "OBJECT", required = true)]
+    objects: Vec<String>,
+
+    #[command(flatten)]
+    which: WhichArgs,
+}
+
+/// Say what a change would do to the connections that were seen, without making it
+///
+/// Every connection of the newest flows is decided again with the change. Exits with 1 if a verdict changes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DiffArgs {
+    /// Files and folders of manifests; - is standard input
+    #[arg(value_name = "PATH", required_unless_present = "remove")]
+    paths: Vec<PathBuf>,
+
+    /// An object that goes: KIND/NAMESPACE/NAME
+    #[arg(long, value_name = "OBJECT", help_heading = "Change")]
+    remove: Vec<String>,
+
+    #[command(flatten)]
+    reading: ReadingArgs,
+
+    #[command(flatten)]
+    which: WhichArgs,
+
+    /// How to print it
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
+    #[arg(help_heading = "Output")]
+    output: FlowFormat,
+}
+
+/// Stop pods of the lab, or start them again
+#[derive(Debug, clap::Args)]
+pub(crate) struct PodsArgs {
+    /// namespace/name of pods
+    #[arg(value_name = "POD", required = true)]
+    pods: Vec<String>,
+
+    #[command(flatten)]
+    which: WhichArgs,
+}
+
+/// End the agent of a node as a crash would
+///
+/// What it wrote goes on deciding, and a new agent takes over.
+#[derive(Debug, clap::Args)]
+pub(crate) struct KillAgentArgs {
+    /// The node's name
+    node: String,
+
+    #[command(flatten)]
+    which: WhichArgs,
+}
+
+pub(super) fn kill_agent(
+    args: &KillAgentArgs,
+    console: &mut Console,
+) -> Result<Outcome, ExpectedError> {
+    args.which.client()?.kill_agent(&args.node)?;
+    made(&[], "killed", console)
+}
+
+pub(super) fn apply(args: &ApplyArgs, console: &mut Console) -> Result<Outcome, ExpectedError> {
+    let files = files(&args.paths, &args.reading, console)?;
+    let mode = match (args.stage, args.observe) {
+        (true, _) => PolicyMode::Staged,
+        (false, true) => PolicyMode::Observe,
+        (false, false) => PolicyMode::Enforce,
+    };
+    let change = Change { files, removed: Vec::new(), mode };
+    let notes = args.which.client()?.change(change)?;
+    let done = match mode {
+        PolicyMode::Enforce => "applied",
+        PolicyMode::Observe => "applied; the policies deny nothing, they report",
+        PolicyMode::Staged => "staged; flows say what the policies would do",
+    };
+    made(&notes, done, console)
+}
+
+pub(super) fn delete(args: &DeleteArgs, console: &mut Console) -> Result<Outcome, ExpectedError> {
+    let change = Change { removed: args.objects.clone(), ..Change::default() };
+    let notes = args.which.client()?.change(change)?;
+    made(&notes, "deleted", console)
+}
+
+pub(super) fn stop(args: &PodsArgs, console: &mut Console) -> Result<Outcome, ExpectedError> {
+    let notes = args.which.client()?.stop_pods(args.pods.clone())?;
+    made(&notes, "stopped", console)
+}
+
+pub(super) fn start(args: &PodsArgs, console: &mut Console) -> Result<Outcome, ExpectedError> {
+    let notes = args.which.client()?.start_pods(args.pods.clone())?;
+    made(&notes, "started", console)
+}
+
+fn made(notes: &[String], done: &str, console: &mut Console) -> Result<Outcome, ExpectedError> {
+    for note in notes {
+        writeln!(console.err, "note: {}", visible(note))?;
+    }
+    writeln!(console.out, "{done}")?;
+    Ok(Outcome::Yes)
+}
+
+pub(super) fn diff(args: &DiffArgs, console: &mut Console) -> Result<Outcome, ExpectedError> {
+    let files = match args.paths.as_slice() {
+        [] => Vec::new(),
+        paths => files(paths, &args.reading, console)?,
+    };
+    let change = Change { files, removed: args.remove.clone(), ..Change::default() };
+    let effects = args.which.client()?.effects(change)?;
+    match args.output {
+        FlowFormat::Text => write_effects(&effects, console)?,
+        FlowFormat::Json => {
+            serde_json::to_writer_pretty(&mut console.out, &effects).map_err(io::Error::from)?;
+            writeln!(console.out)?;
+        }
+        FlowFormat::Hubble => {
+            return Err(ExpectedError::Usage(
+                "Hubble's JSON has no place for a comparison: use -o json".to_owned(),
+            ));
+        }
+    }
+    Ok(if effects.changed.is_empty() { Outcome::Yes } else { Outcome::No })
+}
+
+fn write_effects(effects: &Effects, console: &mut Console) -> Result<(), ExpectedError> {
+    let palette = console.out_palette;
+    let out = &mut console.out;
+    for Effect { flow, flows, before, after } in &effects.changed {
+        let flow = flow_formats::json::read_line(flow.as_bytes())
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        let (sign, role) = match after.verdict {
+            ExpectedVerdict::Allow => ("+ would pass", Role::Allow),
+            ExpectedVerdict::Deny => ("- would be denied", Role::Deny),
+            ExpectedVerdict::Undefined => ("? would be open", Role::Undefined),
+        };
+        let connection = text::connection(&flow);
+        writeln!(out, "{}  {connection}  {}", palette.paint(role, sign), counted(*flows, "flow"))?;
+        writeln!(out, "    now    {}", visible(&before.why))?;
+        writeln!(out, "    then   {}", visible(&after.why))?;
+    }
+    let (seen, changed) = (effects.connections, effects.changed.len());
+    writeln!(
+        out,
+        "{} seen, {changed} of them decided in another way",
+        counted(seen, "connection")
+    )?;
+    Ok(())
+}
+
+/// What was read, as it was written: the lab reads it again.
+fn files(
+    paths: &[PathBuf],
+    reading: &ReadingArgs,
+    console: &mut Console,
+) -> Result<Vec<(String, String)>, ExpectedError> {
+    let imported = read(paths, reading, console)?;
+    show((&imported, &[]), reading, console)?;
+    let text = |(file, text): (_, &str)| (imported.files.name(file).to_owned(), text.to_owned());
+    Ok(imported.files.texts().map(text).collect())
+}

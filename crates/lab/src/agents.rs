@@ -1,0 +1,284 @@
+//! The agents of all nodes: started, told what to enforce, listened to, and started again when they end.
+
+use crate::agent::{HookChoice, Order, Report};
+use crate::error::LabError;
+use crate::flow_log::FlowLog;
+use crate::folder::Folder;
+use crate::network::Network;
+use crate::plan::Plan;
+use crate::state::State;
+use crate::wire::{AgentStatus, read_line, write_line};
+use net_fabric::Namespace;
+use rustix::process::{Pid, Signal, kill_process};
+use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a change may take on the slowest node.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// An agent that ends at once is not started more often than this.
+const PAUSE: Duration = Duration::from_millis(100);
+/// Of what an agent said last on standard error.
+const MOST_BYTES: u64 = 4096;
+
+#[derive(Debug)]
+pub(crate) struct Agents {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    folder: Folder,
+    nodes: Mutex<Vec<Known>>,
+    told: Condvar,
+    flows: Arc<FlowLog>,
+}
+
+/// What is known of one node's agent.
+#[derive(Debug, Default)]
+struct Known {
+    name: String,
+    /// What it is to enforce; whoever starts it tells it.
+    order: Option<Order>,
+    input: Option<ChildStdin>,
+    pid: Option<Pid>,
+    /// The newest change that it enforces.
+    applied: u64,
+    problems: Vec<String>,
+    /// The change that it could not write, and why.
+    failed: Option<(u64, String)>,
+    trouble: Option<String>,
+    restarts: usize,
+    repaired: usize,
+    /// How it ended last.
+    ended: Option<String>,
+}
+
+impl Agents {
+    /// Starts an agent on each node, and returns when all enforce the state.
+    pub(crate) fn start(
+        folder: &Folder,
+        (plan, network): (&Plan, &Network),
+        (state, hook): (&State, HookChoice),
+        flows: &Arc<FlowLog>,
+    ) -> Result<Self, LabError> {
+        let known = plan.nodes.iter().enumerate().map(|(node, planned)| Known {
+            name: planned.name.clone(),
+            order: Some(Order { node, state: state.clone(), hook }),
+            ..Known::default()
+        });
+        let shared = Arc::new(Shared {
+            folder: folder.clone(),
+            nodes: Mutex::new(known.collect()),
+            told: Condvar::new(),
+            flows: Arc::clone(flows),
+        });
+        for (node, namespace) in network.nodes().iter().enumerate() {
+            let (shared, namespace) = (Arc::clone(&shared), Arc::clone(namespace));
+            thread::spawn(move || shared.supervise(node, &namespace));
+        }
+        let agents = Self { shared };
+        agents.wait(state.epoch)?;
+        Ok(agents)
+    }
+
+    /// Returns when all nodes enforce the state.
+    ///
+    /// # Errors
+    /// Some do not: their pods may deny everything, and their agents go on trying.
+    pub(crate) fn enforce(&self, state: &State) -> Result<(), LabError> {
+        for known in self.shared.lock().iter_mut() {
+            if let Some(order) = &mut known.order {
+                order.state = state.clone();
+            }
+            known.tell();
+        }
+        self.wait(state.epoch)
+    }
+
+    fn wait(&self, epoch: u64) -> Result<(), LabError> {
+        let end = Instant::now() + PATIENCE;
+        let mut nodes = self.shared.lock();
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            let failed = nodes.iter().find_map(|known| {
+                let (_, why) = known.failed.as_ref().filter(|(of, _)| *of == epoch || *of == 0)?;
+                Some(format!("{}: {why}", known.name))
+            });
+            if let Some(why) = failed {
+                return Err(LabError::Enforcement(why));
+            }
+            let late = nodes.iter().find(|known| known.applied < epoch);
+            let Some(late) = late else { return Ok(()) };
+            if left.is_zero() {
+                let ended = late.ended.as_ref().map(|ended| format!(" ({ended})"));
+                return Err(LabError::Enforcement(format!(
+                    "the agent of {} did not answer{}",
+                    late.name,
+                    ended.unwrap_or_default()
+                )));
+            }
+            nodes = match self.shared.told.wait_timeout(nodes, left) {
+                Ok((nodes, _)) => nodes,
+                Err(poisoned) => poisoned.into_inner().0,
+            };
+        }
+    }
+
+    /// Ends the agent of a node, as a crash would. It is started again.
+    pub(crate) fn kill(&self, node: usize) -> io::Result<()> {
+        let nodes = self.shared.lock();
+        match nodes.get(node).and_then(|known| known.pid) {
+            Some(pid) => Ok(kill_process(pid, Signal::KILL)?),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    pub(crate) fn status(&self) -> Vec<AgentStatus> {
+        let nodes = self.shared.lock();
+        let status = |known: &Known| AgentStatus {
+            node: known.name.clone(),
+            running: known.pid.is_some(),
+            epoch: known.applied,
+            restarts: known.restarts,
+            repaired: known.repaired,
+            problems: known.problems.clone(),
+            failed: known.failed.as_ref().map(|(_, why)| why.clone()),
+            trouble: known.trouble.clone(),
+            ended: known.ended.clone(),
+        };
+        nodes.iter().map(status).collect()
+    }
+}
+
+impl Known {
+    /// Who is not there, or goes away now, is told when it is started again.
+    fn tell(&mut self) {
+        if let (Some(input), Some(order)) = (&mut self.input, &self.order) {
+            drop(write_line(input, order));
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Vec<Known>> {
+        self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with(&self, node: usize, change: impl FnOnce(&mut Known)) {
+        if let Some(known) = self.lock().get_mut(node) {
+            change(known);
+        }
+        self.told.notify_all();
+    }
+
+    fn supervise(&self, node: usize, namespace: &Namespace) {
+        loop {
+            let ended = match self.life(node, namespace) {
+                Ok(ended) => ended,
+                Err(error) => error.to_string(),
+            };
+            self.with(node, |known| {
+                known.ended = Some(ended);
+                known.restarts += 1;
+            });
+            thread::sleep(PAUSE);
+        }
+    }
+
+    /// One life of an agent; how it ended.
+    fn life(&self, node: usize, namespace: &Namespace) -> Result<String, LabError> {
+        let mut child = namespace.enter(|| spawn(&self.folder))??;
+        let (input, output, errors) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        self.with(node, |known| {
+            known.input = input;
+            known.pid = Some(Pid::from_child(&child));
+            known.tell();
+        });
+        let last_words = errors.map(|errors| thread::spawn(move || last_words(errors)));
+        let heard = match output {
+            Some(output) => self.listen(node, BufReader::new(output)),
+            None => Ok(()),
+        };
+        self.with(node, |known| (known.input, known.pid) = (None, None));
+        let status = end(&mut child)
+            .map_err(|source| LabError::Process { what: "wait for an agent", source })?;
+        let words = last_words_of(last_words);
+        Ok(match heard {
+            Err(error) => format!("it said what nobody understands: {error}"),
+            Ok(()) if words.is_empty() => status.to_string(),
+            Ok(()) => format!("{status}: {words}"),
+        })
+    }
+
+    fn listen(
+        &self,
+        node: usize,
+        mut output: BufReader<std::process::ChildStdout>,
+    ) -> io::Result<()> {
+        while let Some(report) = read_line::<Report>(&mut output)? {
+            match report {
+                Report::Flows(lines) => self.flows.push(lines),
+                Report::Applied { epoch, flipped: _, entries: _, problems } => {
+                    self.with(node, |known| {
+                        (known.applied, known.problems, known.failed) = (epoch, problems, None);
+                    });
+                }
+                Report::Failed { epoch, why } => {
+                    self.with(node, |known| known.failed = Some((epoch, why)));
+                }
+                Report::Repaired { pods } => {
+                    self.with(node, |known| known.repaired += pods);
+                }
+                Report::Trouble { why } => {
+                    let trouble = (!why.is_empty()).then_some(why);
+                    self.with(node, |known| known.trouble = trouble);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whose it is can be seen in the list of processes.
+fn spawn(folder: &Folder) -> Result<Child, LabError> {
+    let failed = |source| LabError::Process { what: "start an agent", source };
+    let program = std::env::current_exe().map_err(failed)?;
+    let mut command = Command::new(program);
+    command.args(["lab", "agent", "--name", folder.name(), "--dir"]).arg(folder.parent());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().map_err(failed)
+}
+
+/// It closed its output, so it is ending, or it is of no use.
+fn end(child: &mut Child) -> io::Result<std::process::ExitStatus> {
+    if let Some(status) = child.try_wait()? {
+        return Ok(status);
+    }
+    child.kill()?;
+    child.wait()
+}
+
+fn last_words(errors: ChildStderr) -> String {
+    let mut last = String::new();
+    let mut lines = BufReader::new(errors);
+    loop {
+        let mut line = Vec::new();
+        match lines.by_ref().take(MOST_BYTES).read_until(b'\n', &mut line) {
+            Ok(0) | Err(_) => return last,
+            Ok(_) => {
+                let line = String::from_utf8_lossy(&line).trim().to_owned();
+                if !line.is_empty() {
+                    last = line;
+                }
+            }
+        }
+    }
+}
+
+fn last_words_of(thread: Option<thread::JoinHandle<String>>) -> String {
+    thread.and_then(|thread| thread.join().ok()).unwrap_or_default()
+}

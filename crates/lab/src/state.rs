@@ -1,0 +1,94 @@
+//! What a lab is to be: everything that its processes have to agree on, so that each works out the same.
+
+use crate::plan::{Assigned, PlanOptions};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+/// What `up` hands over: the manifests' text, so that all read the same.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Setup {
+    pub name: String,
+    /// Names and texts of the files.
+    pub files: Vec<(String, String)>,
+    pub keep_going: bool,
+    pub nodes: Option<usize>,
+    pub replicas: usize,
+    pub external: Vec<IpAddr>,
+    pub profile: Profile,
+    pub pods: PodChoice,
+}
+
+/// Who reads the policies, where the API leaves it open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Profile {
+    Upstream,
+    Cilium,
+}
+
+/// How pods are treated, all of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PodChoice {
+    /// Nothing is dropped by policy, only reported.
+    pub observe: bool,
+    /// A pod passes everything until its policy is written, instead of nothing.
+    pub fail_open_start: bool,
+    /// Established connections outlive a change that denies them.
+    pub keep_established: bool,
+}
+
+/// Objects that come or go, in a lab that is up.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// Names and texts of files. An object takes the place of the one of its name.
+    pub files: Vec<(String, String)>,
+    /// `NetworkPolicy/shop/web`.
+    pub removed: Vec<String>,
+    /// What the policies of these files do from now on.
+    pub mode: PolicyMode,
+}
+
+/// What is done with a policy's verdict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PolicyMode {
+    #[default]
+    Enforce,
+    /// Its denials are reported and pass.
+    Observe,
+    /// Its would-be verdict is in each flow.
+    Staged,
+}
+
+/// A lab at one moment.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct State {
+    pub setup: Setup,
+    /// The oldest first.
+    pub changes: Vec<Change>,
+    /// By `NetworkPolicy shop/web`; what is not here is enforced.
+    pub modes: BTreeMap<String, PolicyMode>,
+    /// `namespace/name` of pods that are not there for now.
+    pub stopped: BTreeSet<String>,
+    pub assigned: Assigned,
+    /// Counts changes.
+    pub epoch: u64,
+}
+
+impl State {
+    pub(crate) fn new(setup: Setup) -> Self {
+        let (changes, modes, stopped) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
+        Self { setup, changes, modes, stopped, assigned: Assigned::default(), epoch: 1 }
+    }
+
+    pub(crate) fn plan_options(&self) -> PlanOptions {
+        let Setup { nodes, replicas, external, .. } = &self.setup;
+        PlanOptions {
+            nodes: *nodes,
+            replicas: *replicas,
+            external: external.clone(),
+            stopped: self.stopped.clone(),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! How labs begin and end, and what they answer where no policy speaks.
+
+use crate::test_lab::{TestLab, WEIR, kill};
+use anyhow::{Context as _, Result, ensure};
+use std::io::Read as _;
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+#[test]
+fn pods_reach_each_other_by_address_service_and_name() -> Result<()> {
+    let lab = TestLab::new("reach")?;
+    lab.up(&["--nodes", "2", "--external", "203.0.113.9"])?;
+    let status = String::from_utf8(lab.run("status", &[])?.stdout)?;
+    ensure!(status.contains("4 pods on 2 nodes"), "{status}");
+    ensure!(status.contains("shop/web: 2 of 3 replicas"), "{status}");
+    let hosts = lab.exec("shop/web", "getent ahosts db; getent hosts web")?;
+    ensure!(hosts.contains("10.96.0.11") && hosts.contains("fd00:10:244:"), "{hosts}");
+    let own = lab.exec("shop/web-1", "cat /etc/hosts /etc/resolv.conf; ip -br addr")?;
+    ensure!(own.contains("web-1") && own.contains("nameserver 10.96.0.10"), "{own}");
+    ensure!(own.contains("search shop.svc.cluster.local"), "{own}");
+    let probe = lab.run("probe", &["-o", "json"])?;
+    let report: serde_json::Value = serde_json::from_slice(&probe.stdout)?;
+    let cells = report["cells"].as_array().context("no cells")?;
+    let closed: Vec<_> =
+        cells.iter().filter(|cell| cell["observed"].get("open").is_none()).collect();
+    ensure!(closed.is_empty(), "nothing is enforced, but: {closed:?}");
+    let find = |to: &str, port: &str| {
+        cells.iter().filter(|cell| cell["to"] == to && cell["port"] == port).count()
+    };
+    // The other pods, and the peer outside, which has IPv4 alone; the Service also from its own pod.
+    assert_eq!(find("shop/db-0", "5432/tcp"), 3 * 2 + 1);
+    assert_eq!(find("shop/db-0", "5353/udp"), 3 * 2 + 1);
+    assert_eq!(find("shop/db-0", "9999/sctp"), 3 * 2 + 1);
+    assert_eq!(find("service/shop/db", "1234/tcp"), 4 * 2);
+    assert_eq!(find("service/shop/db", "99/sctp"), 4 * 2);
+    let answered = cells.iter().filter(|cell| cell["to"] == "service/shop/db");
+    let by_tcp = answered.filter(|cell| cell["port"] == "1234/tcp");
+    for cell in by_tcp {
+        assert_eq!(cell["observed"]["open"]["by"], "shop/db-0 5432", "{cell}");
+    }
+    ensure!(lab.run("down", &[])?.status.success());
+    lab.is_clean_in_the_end()
+}
+
+#[test]
+fn a_killed_lab_leaves_nothing_and_ends_what_ran_in_it() -> Result<()> {
+    let lab = TestLab::new("killed")?;
+    lab.up(&[])?;
+    let mut sleeping: Child = lab
+        .command("exec")
+        .args(["shop/web", "--", "sh", "-c", "echo in; sleep 1000"])
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut said = [0; 3];
+    sleeping.stdout.as_mut().context("no output")?.read_exact(&mut said)?;
+    kill(lab.process()?)?;
+    let ended = sleeping.wait()?;
+    assert_eq!(ended.code(), Some(137));
+    lab.is_clean_in_the_end()
+}
+
+/// Killed at many moments, from the first to long after the lab is up.
+#[test]
+fn an_up_that_is_killed_leaves_nothing() -> Result<()> {
+    let lab = TestLab::new("half")?;
+    let begin = Instant::now();
+    lab.up(&[])?;
+    let whole = begin.elapsed();
+    ensure!(lab.run("down", &[])?.status.success());
+    for part in 0..10_u32 {
+        let mut up = lab
+            .command("up")
+            .arg(&lab.manifests)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let moment = Instant::now() + whole * part / 10;
+        while Instant::now() < moment {
+            std::thread::yield_now();
+        }
+        kill(up.id())?;
+        up.wait()?;
+        // It may have been quicker than the signal.
+        drop(lab.run("down", &[])?);
+    }
+    lab.is_clean_in_the_end()
+}
+
+#[test]
+fn two_labs_of_one_name_are_refused_and_the_first_stays() -> Result<()> {
+    let lab = TestLab::new("twice")?;
+    lab.up(&[])?;
+    let again = lab.command("up").arg(&lab.manifests).output()?;
+    assert_eq!(again.status.code(), Some(3));
+    let text = String::from_utf8(again.stderr)?;
+    ensure!(text.contains("the lab `default` is up already"), "{text}");
+    ensure!(lab.run("status", &[])?.status.success());
+    ensure!(lab.run("down", &[])?.status.success());
+    assert_eq!(lab.run("down", &[])?.status.code(), Some(3));
+    lab.is_clean_in_the_end()
+}
+
+#[test]
+fn without_privileges_it_says_which() -> Result<()> {
+    let lab = TestLab::new("plain")?;
+    let output = Command::new("setpriv")
+        .args(["--bounding-set=-all", "--inh-caps=-all", WEIR, "lab", "up", "--dir"])
+        .arg(&lab.dir)
+        .arg(&lab.manifests)
+        .output()?;
+    let text = String::from_utf8(output.stderr)?;
+    ensure!(text.contains("a lab needs CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN"), "{text}");
+    assert_eq!(output.status.code(), Some(3));
+    lab.is_clean_in_the_end()
+}

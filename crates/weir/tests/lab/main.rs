@@ -1,0 +1,9 @@
+//! Labs for real, as root, with the real binary: what they answer, what they enforce, and that nothing is
+//! left of them however they end.
+//!
+//! Each test has labs of its own in a folder of its own, so that they can run side by side.
+#![cfg(test)]
+
+mod life;
+mod policies;
+mod test_lab;

@@ -1,0 +1,164 @@
+//! Policies on real packets.
+
+use crate::test_lab::TestLab;
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+use std::fs;
+use std::path::PathBuf;
+
+const POLICIES: &str = "
+kind: NetworkPolicy
+apiVersion: networking.k8s.io/v1
+metadata: {name: db, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: db}}
+  policyTypes: [Ingress]
+  ingress:
+  - from: [{podSelector: {matchLabels: {app: web}}}]
+    ports: [{port: sql}]
+---
+kind: ClusterNetworkPolicy
+apiVersion: policy.networking.k8s.io/v1alpha2
+metadata: {name: no-outside}
+spec:
+  tier: Admin
+  priority: 10
+  subject: {pods: {namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: shop}}, podSelector: {matchLabels: {app: web}}}}
+  egress:
+  - {name: outside, action: Deny, to: [{networks: [203.0.113.0/24]}], protocols: [{tcp: {destinationPort: {number: 443}}}]}
+";
+
+const CLOSED: &str = "
+kind: NetworkPolicy
+apiVersion: networking.k8s.io/v1
+metadata: {name: closed, namespace: shop}
+spec: {podSelector: {}, policyTypes: [Ingress]}
+";
+
+impl TestLab {
+    fn file(&self, name: &str, text: &str) -> Result<String> {
+        let path: PathBuf = self.manifests.with_file_name(name);
+        fs::write(&path, text)?;
+        Ok(path.display().to_string())
+    }
+
+    /// Makes the lab with the policies, on two nodes.
+    fn up_with_policies(&self, arguments: &[&str]) -> Result<()> {
+        let policies = self.file("policies.yaml", POLICIES)?;
+        let more = [&[policies.as_str(), "--nodes", "2", "--external", "203.0.113.9"], arguments];
+        self.up(&more.concat())
+    }
+
+    fn done(&self, command: &str, arguments: &[&str]) -> Result<String> {
+        let output = self.run(command, arguments)?;
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        ensure!(output.status.success(), "{command}: {errors}");
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// Every connection does as the policies say; how many were open.
+    fn agrees(&self) -> Result<usize> {
+        let output = self.run("probe", &["-o", "json"])?;
+        let report: Value = serde_json::from_slice(&output.stdout)?;
+        let errors = String::from_utf8_lossy(&output.stderr);
+        ensure!(report["disagreements"] == 0 && report["compared"] == true, "{errors}");
+        ensure!(output.status.success(), "{errors}");
+        let cells = report["cells"].as_array().context("no cells")?;
+        Ok(cells.iter().filter(|cell| cell["observed"].get("open").is_some()).count())
+    }
+
+    fn flows(&self, arguments: &[&str]) -> Result<Vec<Value>> {
+        let lines = self.done("flows", &[&["-o", "json"], arguments].concat())?;
+        lines.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
+    }
+}
+
+fn rule(flow: &Value) -> &str {
+    flow["decision"]["rule"]["policy"]["name"].as_str().unwrap_or_default()
+}
+
+fn enforces(name: &str, arguments: &[&str]) -> Result<()> {
+    let lab = TestLab::new(name)?;
+    lab.up_with_policies(arguments)?;
+    let open = lab.agrees()?;
+    ensure!(open > 0, "nothing was open");
+    let by_rule = lab.flows(&["--from", "shop/web", "--to", "shop/db", "--port", "5432"])?;
+    ensure!(by_rule.iter().any(|flow| rule(flow) == "db"), "{by_rule:?}");
+    let denied = lab.flows(&["--denied", "--to", "shop/db", "--port", "5353/udp"])?;
+    let by_default = denied.iter().filter(|flow| flow["decision"]["by"] == "default-deny");
+    ensure!(by_default.count() > 0, "{denied:?}");
+    lab.done("down", &[])?;
+    lab.is_clean_in_the_end()
+}
+
+#[test]
+fn packets_do_as_the_policies_say_and_flows_name_the_rule() -> Result<()> {
+    enforces("enforce", &[])
+}
+
+#[test]
+fn so_they_do_on_kernels_without_tcx() -> Result<()> {
+    enforces("clsact", &["--hook", "clsact"])
+}
+
+#[test]
+fn a_change_holds_when_the_command_returns() -> Result<()> {
+    let lab = TestLab::new("change")?;
+    lab.up_with_policies(&[])?;
+    let closed = lab.file("closed.yaml", CLOSED)?;
+    let before = lab.agrees()?;
+    lab.done("apply", &[&closed])?;
+    let after = lab.agrees()?;
+    ensure!(after < before, "{after} of {before} are open");
+    lab.done("delete", &["NetworkPolicy/shop/closed"])?;
+    assert_eq!(lab.agrees()?, before);
+    let again = lab.run("delete", &["NetworkPolicy/shop/closed"])?;
+    let errors = String::from_utf8(again.stderr)?;
+    assert_eq!(again.status.code(), Some(2), "{errors}");
+    ensure!(errors.contains("networkpolicy/shop/closed is not there"), "{errors}");
+    lab.done("down", &[])?;
+    lab.is_clean_in_the_end()
+}
+
+#[test]
+fn a_staged_policy_is_told_and_enforces_nothing() -> Result<()> {
+    let lab = TestLab::new("staged")?;
+    lab.up_with_policies(&[])?;
+    let closed = lab.file("closed.yaml", CLOSED)?;
+    let before = lab.agrees()?;
+    let diff = lab.run("diff", &[&closed])?;
+    assert_eq!(diff.status.code(), Some(1), "{}", String::from_utf8_lossy(&diff.stderr));
+    let diff = String::from_utf8(diff.stdout)?;
+    ensure!(diff.contains("would be denied") && diff.contains("shop/closed"), "{diff}");
+    lab.done("apply", &["--stage", &closed])?;
+    assert_eq!(lab.agrees()?, before, "what is staged drops nothing");
+    let would = lab.flows(&["--denied", "--to", "shop/web"])?;
+    let staged = would.iter().find(|flow| flow["staged"]["verdict"] == "deny");
+    ensure!(staged.is_some(), "{would:?}");
+    let enforced = lab.file("policies.yaml", POLICIES)?;
+    let refused = lab.run("apply", &["--stage", &enforced])?;
+    ensure!(String::from_utf8(refused.stderr)?.contains("is enforced: with another mode"));
+    lab.done("down", &[])?;
+    lab.is_clean_in_the_end()
+}
+
+#[test]
+fn pods_come_and_go_and_an_agent_that_dies_opens_nothing() -> Result<()> {
+    let lab = TestLab::new("pods")?;
+    lab.up_with_policies(&[])?;
+    let before = lab.agrees()?;
+    lab.done("stop", &["shop/web-0"])?;
+    ensure!(lab.agrees()? < before);
+    let gone = lab.run("exec", &["shop/web-0", "--", "true"])?;
+    ensure!(!gone.status.success());
+    lab.done("start", &["shop/web-0"])?;
+    assert_eq!(lab.agrees()?, before);
+    for node in ["node-1", "node-2", "node-1"] {
+        lab.done("kill-agent", &[node])?;
+        assert_eq!(lab.agrees()?, before, "without the agent of {node}");
+    }
+    let status: Value = serde_json::from_str(&lab.done("status", &["-o", "json"])?)?;
+    assert_eq!(status["agents"][0]["restarts"], 2, "{status}");
+    lab.done("down", &[])?;
+    lab.is_clean_in_the_end()
+}
