@@ -53,10 +53,19 @@ pub(crate) fn read(line: &str) -> Result<Query<'_>, Misread<'_>> {
     }
 }
 
-const ID_IS_NO_SCALAR: &str = "`id` is a string, a number, true, false or null";
+const ID_IS_NO_SCALAR: &str =
+    "`id` is a string of whole characters, a number that is not infinite, true, false or null";
 
+/// It is written into the answer as it is, so what reads the answer must be able to read it: no number
+/// beyond all bounds, no half of a character.
 fn is_scalar(json: &str) -> bool {
-    !json.starts_with(['{', '['])
+    const LONGEST_NUMBER: usize = 300;
+    let is_doubtful = match json.as_bytes().first() {
+        Some(b'{' | b'[') => return false,
+        Some(b'"') => json.contains('\\'),
+        Some(_) | None => json.contains(['e', 'E']) || json.len() > LONGEST_NUMBER,
+    };
+    !is_doubtful || serde_json::from_str::<serde_json::Value>(json).is_ok()
 }
 
 /// Reads the line a second time, field by field, to say what is wrong with it.
@@ -215,6 +224,19 @@ mod tests {
     fn what_is_left_out_or_null_is_not_there() {
         let query = read(r#"{"from":"a/b","to":"c/d","protocol":null,"id":null}"#).unwrap();
         assert!(query.id.is_none() && query.protocol.is_none() && query.port.is_none());
+    }
+
+    #[test]
+    fn an_id_that_a_reader_of_the_answer_cannot_read_is_none() {
+        for id in ["1.5e3443", &"9".repeat(400), r#""\ud83d""#] {
+            let line = format!(r#"{{"id":{id},"from":"a/b","to":"c/d"}}"#);
+            assert_eq!(wrong(&line), (None, ID_IS_NO_SCALAR.to_owned()), "{id}");
+            assert_eq!(wrong(&format!(r#"{{"id":{id}}}"#)).0, None, "{id}");
+        }
+        for id in ["1.5e3", "-0", "18446744073709551616", r#""\ud83d\ude00""#, "false"] {
+            let line = format!(r#"{{"id":{id},"from":"a/b","to":"c/d"}}"#);
+            assert_eq!(read(&line).unwrap().id.map(RawValue::get), Some(id));
+        }
     }
 
     #[test]
