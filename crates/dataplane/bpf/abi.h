@@ -14,7 +14,7 @@
 
 /* Enumerators and not macros, so that debug information carries them to Rust. */
 enum limits {
-	ABI_SCHEMA = 3,
+	ABI_SCHEMA = 4,
 	MAX_WORDS = 16,            /* rules of a profile: 16 * 64 */
 	SUMMARY_WORDS = 3,         /* a profile of so many words has summaries of its rows */
 	MAX_POD_ADDRESSES = 4,     /* of a pod, both families together */

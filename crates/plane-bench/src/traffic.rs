@@ -174,12 +174,12 @@ fn enforce(root: &Path) -> Result<NodePlane> {
     let program = Program::compile(snapshot, Assumptions::new(Semantics::Upstream));
     let locals: Vec<LocalPod> = program.pods().map(|(pod, _)| LocalPod { pod }).collect();
     let tables = Tables::build(&program, &locals, &Modes::default(), None);
-    // As many connections as a bench makes in a minute, where a pod would have to wait.
+    // One pod makes more connections than its share of a node.
     let settings = dataplane::skeleton::types::settings {
         pod_connections: u32::MAX,
         ..dataplane::DEFAULT_SETTINGS
     };
-    let options = Options { settings, max_connections: 2_000_000, ..Options::default() };
+    let options = Options { settings, max_connections: 524_288, ..Options::default() };
     let mut plane = NodePlane::open(root, &options)?;
     let (mode, established) = (PodMode::Enforce, Established::Revoke);
     let mut policies = Vec::new();
