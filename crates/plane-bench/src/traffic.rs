@@ -145,6 +145,7 @@ fn connect(node: &Namespace, pods: &[Namespace]) -> Result<(), FabricError> {
             LinkEnd { name: "eth0", index: ETH0, hardware },
             namespace.as_fd(),
         );
+        here.set_up(index);
         here.add_route(Route { to: pod(number).into(), via: None, index });
         here.add_neighbour(index, pod(number), hardware);
         here.apply(node)?;

@@ -255,6 +255,7 @@ fn add_link(changes: &mut Changes, name: &str, index: u32, end: &Namespace) {
     let here = LinkEnd { name, index, hardware: ROUTER };
     let there = LinkEnd { name: "eth0", index: ETH0, hardware: hardware(index) };
     changes.add_pair(here, there, end.as_fd());
+    changes.set_up(index);
 }
 
 fn add_ways_out(changes: &mut Changes, index: u32, via: HardwareAddress) {
