@@ -6,6 +6,7 @@
 
 mod agreement;
 mod engine;
+mod lab_truth;
 mod plane;
 mod start;
 
@@ -79,6 +80,11 @@ const BENCHES: &[Bench] = &[
         name: "dataplane-agreement",
         about: "the kernel against tables, engine and oracle on random verdicts; needs root",
         measure: |root, arguments| agreement::compare(root, arguments.verdicts),
+    },
+    Bench {
+        name: "lab-truth",
+        about: "all states of the corpora in a lab, with real sockets; fails on a wrong connection",
+        measure: |root, _| lab_truth::compare(root),
     },
 ];
 

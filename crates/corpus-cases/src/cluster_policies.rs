@@ -57,5 +57,5 @@ fn case(item: &Item) -> Result<Case, CorpusError> {
         })
     };
     let checks = item.checks.iter().map(check).collect::<Result<_, CorpusError>>()?;
-    Ok(Case { name, snapshot, checks })
+    Ok(Case { name, objects, snapshot, checks })
 }

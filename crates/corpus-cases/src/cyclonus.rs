@@ -49,7 +49,7 @@ fn case(line: &Line) -> Result<Case, CorpusError> {
         .chain(line.network_policies.iter().cloned())
         .collect();
     let snapshot = state::read(&line.case, &objects)?;
-    Ok(Case { name: line.case.clone(), snapshot, checks: checks(line)? })
+    Ok(Case { name: line.case.clone(), objects, snapshot, checks: checks(line)? })
 }
 
 fn checks(line: &Line) -> Result<Vec<Check>, CorpusError> {

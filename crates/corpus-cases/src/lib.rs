@@ -18,12 +18,15 @@ pub use folder::or_not_run;
 
 use net_types::{Protocol, UnknownProtocol};
 use policy_model::{Pod, Snapshot};
+use serde_json::Value;
 use std::path::PathBuf;
 
 /// One state of a cluster, and what is known of it.
 #[derive(Debug)]
 pub struct Case {
     pub name: String,
+    /// What `snapshot` was read from: namespaces, nodes, pods and policies.
+    pub objects: Vec<Value>,
     pub snapshot: Snapshot,
     pub checks: Vec<Check>,
 }
