@@ -188,7 +188,7 @@ struct connection {
 	__u32 generation;               /* of the pod's policy that decided */
 	__u16 rule, observed_rule, staged_rule; /* bits of the profile; NO_RULE: the default */
 	__u16 backend_port;
-	struct address backend;         /* of a Service, once it is decided */
+	struct address backend;         /* of a Service, once it is decided; the pod itself, behind one */
 	__u8 opener;                    /* enum direction */
 	__u8 state;                     /* enum tcp_state */
 	__u8 tcp_flags[2];              /* seen, by direction */

@@ -15,6 +15,7 @@ struct situation {
 	__u64 word, now;
 	__u32 slot;
 	bool exempt;           /* of the node itself, or of the pod with itself */
+	bool hairpin;          /* the pod's own, back through a Service, with an address of the node */
 	bool open_without_policy;
 };
 
@@ -26,15 +27,6 @@ static __always_inline void fill_question(struct question *question, const struc
 	question->port = opener == EGRESS ? key->remote_port : key->local_port;
 	question->protocol = key->protocol;
 	question->direction = opener;
-}
-
-static __always_inline int evaluate_opener(const struct connection_key *key, __u32 opener,
-					   struct decision *decision, __u64 word)
-{
-	struct question question;
-
-	fill_question(&question, key, opener, word);
-	return evaluate(&question, decision);
 }
 
 /* A denial by policy that the pod's mode lets pass all the same. */
@@ -98,6 +90,7 @@ __noinline int decide_opening(struct packet *packet, struct scratch *scratch,
 				     const struct situation *situation)
 {
 	struct connection *connection;
+	struct question question;
 	int cause;
 
 	if (!packet || !scratch || !situation)
@@ -118,8 +111,14 @@ __noinline int decide_opening(struct packet *packet, struct scratch *scratch,
 			       ? CAUSE_NONE
 			       : CAUSE_NO_POLICY_YET;
 	}
-	cause = evaluate_opener(&packet->key, packet->direction, &scratch->decision,
-				situation->word);
+	fill_question(&question, &packet->key, packet->direction, situation->word);
+	if (situation->hairpin) {
+		question.remote = packet->key.local;
+		connection->backend = packet->key.local;
+		connection->backend_port = packet->key.local_port;
+		connection->flags |= CONNECTION_SERVICE_DECIDED;
+	}
+	cause = evaluate(&question, &scratch->decision);
 	if (cause && !is_lenient(cause, situation))
 		return cause;
 	fill_verdict(connection, &scratch->decision);
@@ -289,9 +288,7 @@ static __always_inline bool is_exempt(struct __sk_buff *skb, const struct pod *p
 {
 	if (packet->direction == EGRESS)
 		return is_own(pod, &packet->key.remote);
-	if (!skb->ingress_ifindex)
-		return skb->sk != 0;
-	return skb->ingress_ifindex == skb->ifindex;
+	return !skb->ingress_ifindex && skb->sk;
 }
 
 /* CAUSE_NONE, or why the packet must not pass. */
@@ -301,6 +298,7 @@ static __always_inline int decide_flow(struct __sk_buff *skb, struct packet *pac
 	struct connection *connection;
 	int cause = CAUSE_NONE;
 
+	situation->hairpin = packet->direction == INGRESS && skb->ingress_ifindex == skb->ifindex;
 	if (packet->fragment_offset)
 		cause = recall_fragment(packet, situation->now);
 	else if (packet->kind == PACKET_ICMP_ERROR)

@@ -103,8 +103,7 @@ static __always_inline int decide_backend(struct packet *packet, struct connecti
 	int cause = CAUSE_NONE;
 
 	clear_decision(&scratch->decision, situation->word);
-	if (!situation->exempt)
-		cause = evaluate(&question, &scratch->decision);
+	cause = evaluate(&question, &scratch->decision);
 	scratch->decision.backend = translation->backend;
 	scratch->decision.backend_port = translation->backend_port;
 	if (cause && !is_lenient(cause, situation)) {
@@ -121,8 +120,6 @@ static __always_inline int decide_backend(struct packet *packet, struct connecti
 	fill_verdict(changed, &scratch->decision);
 	changed->flags &= ~CONNECTION_SERVICE_PENDING;
 	changed->flags |= CONNECTION_SERVICE_DECIDED;
-	if (situation->exempt)
-		changed->flags |= CONNECTION_EXEMPT;
 	changed->backend = translation->backend;
 	changed->backend_port = translation->backend_port;
 	if (bpf_map_update_elem(&connections, &packet->key, changed, BPF_EXIST))
@@ -243,7 +240,6 @@ static __always_inline int decide_behind_service(struct bpf_nf_ctx *context)
 	if (!scratch || !begin_situation(&situation, pod))
 		return NETFILTER_DROP;
 	clear_decision(&scratch->decision, situation.word);
-	situation.exempt = is_own(pod, &translation.backend);
 	if (!cause)
 		cause = decide_translated(&packet, &translation, scratch, &situation);
 	return verdict_on(cause, &packet, scratch, &situation);

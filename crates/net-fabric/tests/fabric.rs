@@ -69,6 +69,7 @@ fn network() -> Result<Network, FabricError> {
             LinkEnd { name: "eth0", index: 2, hardware: hardware(number) },
             pod.as_fd(),
         );
+        changes.set_up(index);
         for address in pod_addresses(number) {
             changes.add_route(Route { to: address.into(), via: None, index });
             changes.add_neighbour(index, address, hardware(number));

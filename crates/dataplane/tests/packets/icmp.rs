@@ -1,7 +1,7 @@
 //! ICMP, neighbour discovery, ARP, and the node's own traffic.
 
 use crate::frames::{ACK, IP, RST, SYN, other, tcp, udp, with};
-use crate::node::{Drop, Node, Pass, Verdict};
+use crate::node::{Drop, Node, Pass, Verdict, WORD, Word};
 use crate::rules::{Action, DENY_REST, Peer, Ports, Rule, rule};
 use dataplane::skeleton::types::cause;
 
@@ -198,8 +198,18 @@ fn the_node_may_use_the_ports_of_its_connections_again() {
     assert_eq!(node.count(cause::CAUSE_POLICY), 0);
 }
 
+/// Through a Service: it comes back with an address of the node, and counts as the pod.
 #[test]
-fn a_pod_reaches_itself_through_its_own_interface() {
-    let node = Node::new(&[DENY_REST], &[DENY_REST]);
-    assert_eq!(node.receives_from_itself(&tcp("10.0.0.254:5000", "10.0.0.1:8080", SYN)), Pass);
+fn a_pod_that_reaches_itself_through_a_service_is_a_peer_like_any_other() {
+    let to_itself = tcp("10.0.0.254:5000", "10.0.0.1:8080", SYN);
+    let open = rule(Action::Allow, Peer::Class(7), Ports::All);
+    let node = Node::new(&[open, DENY_REST], &[DENY_REST]);
+    node.class("10.0.0.254", 7);
+    assert_eq!(node.receives_from_itself(&to_itself), Drop, "the address is not what counts");
+    node.class("10.0.0.1", 7);
+    assert_eq!(node.receives_from_itself(&to_itself), Pass);
+    assert_eq!(node.sends(&tcp("10.0.0.1:8080", "10.0.0.254:5000", SYN | ACK)), Pass);
+    node.profile(3, &[DENY_REST]);
+    node.word(Word { ingress: 3, generation: WORD.generation + 1, ..WORD });
+    assert_eq!(node.sends(&tcp("10.0.0.1:8080", "10.0.0.254:5000", ACK)), Drop, "revoked");
 }

@@ -162,12 +162,18 @@ fn a_rule_for_the_address_of_a_service_is_no_rule_for_its_backends() {
     });
 }
 
+/// Not its own traffic, which never leaves it: a rule has to allow the pod as a peer.
 #[test]
-fn a_pod_reaches_itself_through_a_service() {
-    on_node(api_only(), |node| {
+fn a_pod_reaches_itself_through_a_service_where_a_rule_allows_it() {
+    on_node(vec![accept(vec![objects::pods(&[("app", "web")])])], |node| {
         each(|family, transport| {
             let (exchange, _) = ask(node, WEB, family, transport);
             assert_eq!(exchange, Exchange::Answered, "{family:?} {transport:?}");
+        });
+        node.allow(api_only());
+        each(|family, transport| {
+            let (exchange, _) = ask(node, WEB, family, transport);
+            assert_eq!(exchange, Exchange::Nothing, "{family:?} {transport:?}");
         });
     });
 }
