@@ -77,6 +77,7 @@ endif
 demo: | toolchain ## Build weir and show the main job on the bundled example
 	$(CARGO) build --release --locked --package weir
 	@examples/demo.sh
+	@examples/lab-demo.sh
 
 bench: | toolchain ## Measure what the project promises
 	$(CARGO) xtask bench all
