@@ -2,7 +2,9 @@
 
 mod check;
 mod completions;
+mod dataplane;
 mod diff;
+mod doctor;
 mod explain;
 mod lab;
 mod lint;
@@ -60,6 +62,8 @@ pub(crate) enum Command {
     Lint(lint::LintArgs),
     Test(test::TestArgs),
     Lab(lab::LabArgs),
+    Doctor(doctor::DoctorArgs),
+    Dataplane(dataplane::DataplaneArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
     Version(version::VersionArgs),
@@ -74,6 +78,8 @@ pub(crate) fn run(command: &Command, console: &mut Console) -> Result<Outcome, E
         Command::Lint(args) => lint::run(args, console),
         Command::Test(args) => test::run(args, console),
         Command::Lab(args) => lab::run(args, console),
+        Command::Doctor(args) => doctor::run(args, console),
+        Command::Dataplane(args) => dataplane::run(args, console),
         Command::Completions(args) => completions::run(args, console),
         Command::Man(args) => man::run(args, console),
         Command::Version(args) => version::run(args, console),

@@ -220,7 +220,11 @@ fn clsact(program: BorrowedFd<'_>, interface: u32, side: TcxSide) -> io::Result<
 
 fn attach_clsact(program: BorrowedFd<'_>, interface: u32, side: TcxSide) -> io::Result<()> {
     let mut hook = clsact(program, interface, side)?;
-    match hook.create() {
+    // That it is there already is no news for a terminal.
+    let print = libbpf_rs::set_print(None);
+    let created = hook.create();
+    libbpf_rs::set_print(print);
+    match created {
         Ok(_) => {}
         Err(error) if error.kind() == libbpf_rs::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(crate::kernel_store::of_libbpf(error)),
@@ -236,6 +240,25 @@ fn look_at_clsact(program: BorrowedFd<'_>, interface: u32, side: TcxSide) -> io:
         Err(error) if error.kind() == libbpf_rs::ErrorKind::NotFound => Ok(Attached::Missing),
         Err(error) => Err(crate::kernel_store::of_libbpf(error)),
     }
+}
+
+/// Ends what any process attached to the interface, by whatever hook.
+pub(crate) fn detach_all(links: &Path, interfaces: &[u32]) -> io::Result<()> {
+    for link in fs::read_dir(links)? {
+        remove_link(&link?.path())?;
+    }
+    // A filter is found by its place; which program it runs does not matter.
+    let any = fs::File::open("/dev/null")?;
+    for interface in interfaces {
+        for side in [TcxSide::Ingress, TcxSide::Egress] {
+            match detach_clsact(any.as_fd(), *interface, side) {
+                // There is no such qdisc, or no such interface.
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput => {}
+                other => other?,
+            }
+        }
+    }
+    Ok(())
 }
 
 fn detach_clsact(program: BorrowedFd<'_>, interface: u32, side: TcxSide) -> io::Result<()> {

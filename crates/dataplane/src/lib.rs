@@ -10,6 +10,7 @@
 //! writer             makes the tables say what `policy_tables::Tables` says, with one flip for each pod
 //! events             the ring, as sightings
 //! verifier           what it takes to show that the programs are harmless
+//! inspect            what is pinned, looked at from outside
 //! node_plane         all of it for one node, pinned so that it outlives the process
 //! ```
 //!
@@ -21,6 +22,7 @@ mod calls;
 mod events;
 mod facts;
 mod inquiry;
+mod inspect;
 mod kernel_store;
 mod node_plane;
 mod object;
@@ -34,6 +36,7 @@ pub use attach::{Attached, Hook};
 pub use events::Events;
 pub use facts::tracked_connection_type;
 pub use inquiry::{Answer, Inquiry};
+pub use inspect::{ConnectionState, Inspection, PlaneState, PodPolicyState, PodState, TableState};
 pub use node_plane::{NodePlane, OpenError, Options, PodPolicy};
 pub use object::{DEFAULT_SETTINGS, load, open};
 pub use pods::{PodInterface, PodNumber};

@@ -57,12 +57,7 @@ impl Pods {
             else {
                 return Err(io::ErrorKind::InvalidData.into());
             };
-            let addresses = pod.addresses.iter().take(pod.n_addresses as usize).map(address_of);
-            let interface = PodInterface {
-                interface,
-                addresses: addresses.collect(),
-                open_until_policy: pod.flags & types::pod_flags::POD_OPEN_UNTIL_POLICY.0 != 0,
-            };
+            let interface = interface_of(interface, &pod);
             pods.last_slot = pods.last_slot.max(pod.slot);
             pods.known.insert(PodNumber(pod.id), Known { slot: pod.slot, interface });
         }
@@ -150,6 +145,15 @@ impl Pods {
         (1..=MAX_SLOTS)
             .map(|step| (self.last_slot + step) % MAX_SLOTS)
             .find(|slot| !taken.contains(slot))
+    }
+}
+
+pub(crate) fn interface_of(interface: u32, pod: &types::pod) -> PodInterface {
+    let addresses = pod.addresses.iter().take(pod.n_addresses as usize).map(address_of);
+    PodInterface {
+        interface,
+        addresses: addresses.collect(),
+        open_until_policy: pod.flags & types::pod_flags::POD_OPEN_UNTIL_POLICY.0 != 0,
     }
 }
 

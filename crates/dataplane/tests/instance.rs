@@ -6,7 +6,7 @@ mod support;
 
 use dataplane::skeleton::types::limits;
 use dataplane::{
-    Established, Hook, NodePlane, OpenError, Options, PodInterface, PodMode, PodPolicy,
+    Established, Hook, Inspection, NodePlane, OpenError, Options, PodInterface, PodMode, PodPolicy,
 };
 use flow_model::PodWord;
 use net_types::Protocol;
@@ -99,6 +99,32 @@ fn the_data_plane_outlives_its_process() {
 #[test]
 fn so_does_the_one_for_kernels_without_tcx() {
     apart(|root| survives(root, &Options { hook: Hook::Clsact, ..Options::default() }));
+}
+
+fn is_seen_and_ended_from_outside(root: &Path, options: &Options) {
+    assert!(Inspection::open(root).unwrap().is_none());
+    let mut plane = NodePlane::open(root, options).unwrap();
+    let number = plane.add_pod(&pod()).unwrap();
+    drop(plane);
+    let found = Inspection::open(root).unwrap().unwrap();
+    let state = found.state().unwrap();
+    let pods: Vec<_> = state.pods.iter().map(|pod| (pod.number, &pod.interface)).collect();
+    assert_eq!(pods, [(number, &pod())]);
+    assert!(state.pods[0].policy.is_none(), "none was written");
+    assert!(state.tables.iter().any(|table| table.name == "connections" && table.bytes > 0));
+    assert_eq!(found.connections().unwrap(), []);
+    found.detach().unwrap();
+    assert!(Inspection::open(root).unwrap().is_none());
+    let plane = NodePlane::open(root, options).unwrap();
+    assert_eq!(plane.pods().count(), 0);
+    plane.detach().unwrap();
+}
+
+#[test]
+fn a_data_plane_is_seen_and_ended_from_outside() {
+    apart(|root| is_seen_and_ended_from_outside(root, &Options::default()));
+    let clsact = Options { hook: Hook::Clsact, ..Options::default() };
+    apart(move |root| is_seen_and_ended_from_outside(root, &clsact));
 }
 
 #[test]

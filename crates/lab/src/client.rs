@@ -1,5 +1,6 @@
 //! How a command asks a lab.
 
+use crate::agent;
 use crate::error::LabError;
 use crate::folder::Folder;
 use crate::probe::Cell;
@@ -7,12 +8,14 @@ use crate::state::Change;
 use crate::wire::{
     Answer, Effects, Envelope, ProbeRequest, Request, Status, VERSION, read_line, write_line,
 };
+use rustix::net::sockopt::socket_peercred;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 use std::io::{self, BufReader, IoSliceMut, Read as _};
 use std::mem::MaybeUninit;
 use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -151,6 +154,15 @@ impl Client {
             return Ok(());
         }
         Err(self.unexpected(&answer))
+    }
+
+    /// Where the pins of a node's data plane can be seen from outside the lab.
+    pub fn pins(&self, node: &str) -> Result<PathBuf, LabError> {
+        let stream = UnixStream::connect(self.folder.socket()).map_err(|e| self.failed(e))?;
+        let process = socket_peercred(&stream).map_err(|e| self.failed(e.into()))?.pid;
+        let pins = agent::pins(node);
+        let inside = pins.strip_prefix("/").unwrap_or(&pins);
+        Ok(PathBuf::from(format!("/proc/{}/root", process.as_raw_nonzero())).join(inside))
     }
 
     /// Ends the lab and waits until nothing of it is left.

@@ -114,6 +114,9 @@ fn flows(mut stream: &UnixStream, lab: &Lab, follow: bool, new_only: bool) -> io
 
 /// The pod, the first pod of a workload, the node or the peer outside that is meant.
 fn host_of(world: &World, text: &str) -> Result<Host, String> {
+    if let Some(place) = world.plan.nodes.iter().position(|node| node.name == text) {
+        return Ok(Host::Node(place));
+    }
     let argument: PeerArgument = text.parse().map_err(|error| format!("{error}"))?;
     if let PeerArgument::Address(address) = argument {
         let peers = &world.plan.external;

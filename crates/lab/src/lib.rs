@@ -18,6 +18,7 @@ mod agent;
 mod agents;
 mod client;
 mod control;
+mod doctor;
 mod effects;
 mod enter;
 mod error;
@@ -37,6 +38,7 @@ mod world;
 
 pub use agent::{HookChoice, run as run_agent};
 pub use client::{Client, Entry};
+pub use doctor::{Check, CheckState, examine, examine_inside};
 pub use enter::run_inside;
 pub use error::LabError;
 pub use folder::{Folder, default_parent};

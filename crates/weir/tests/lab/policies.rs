@@ -1,10 +1,11 @@
 //! Policies on real packets.
 
-use crate::test_lab::TestLab;
+use crate::test_lab::{TestLab, WEIR};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 const POLICIES: &str = "
 kind: NetworkPolicy
@@ -160,5 +161,53 @@ fn pods_come_and_go_and_an_agent_that_dies_opens_nothing() -> Result<()> {
     let status: Value = serde_json::from_str(&lab.done("status", &["-o", "json"])?)?;
     assert_eq!(status["agents"][0]["restarts"], 2, "{status}");
     lab.done("down", &[])?;
+    lab.is_clean_in_the_end()
+}
+
+#[test]
+fn an_operator_sees_what_the_kernel_of_a_node_holds() -> Result<()> {
+    let lab = TestLab::new("operator")?;
+    lab.up_with_policies(&["--observe"])?;
+    lab.done("probe", &["--from", "shop/web"])?;
+    let ask = |what: &str, node: &str| -> Result<Value> {
+        let place = ["--lab", "default", "--node", node, "-o", "json", "--dir"];
+        let mut command = Command::new(WEIR);
+        let output = command.args(["dataplane", what]).args(place).arg(&lab.dir).output()?;
+        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Ok(serde_json::from_slice(&output.stdout)?)
+    };
+    let mut connections = 0;
+    for node in ["node-1", "node-2"] {
+        let status = ask("status", node)?;
+        let pods = status["pods"].as_array().context("no pods")?;
+        ensure!(!pods.is_empty());
+        for pod in pods {
+            assert_eq!(pod["policy"]["mode"], "observe", "{pod}");
+        }
+        let links = status["links"].as_array().context("no links")?;
+        assert_eq!(links.len(), 2 * pods.len() + 4, "{links:?}");
+        connections += ask("dump", node)?["connections"].as_array().context("none")?.len();
+    }
+    ensure!(connections > 0);
+    lab.done("exec", &["node-1", "--", "true"])?;
+    lab.done("down", &[])?;
+    lab.is_clean_in_the_end()
+}
+
+#[test]
+fn the_doctor_tries_everything_and_leaves_nothing() -> Result<()> {
+    let lab = TestLab::new("doctor")?;
+    let output = Command::new(WEIR).args(["doctor", "-o", "json"]).output()?;
+    let checks: Value = serde_json::from_slice(&output.stdout)?;
+    let checks = checks.as_array().context("no checks")?;
+    ensure!(checks.iter().all(|check| check["state"] != "not-tried"), "{checks:?}");
+    ensure!(output.status.success(), "this machine cannot enforce policies: {checks:?}");
+    let plain = Command::new("setpriv")
+        .args(["--bounding-set=-all", "--inh-caps=-all", WEIR, "doctor"])
+        .output()?;
+    assert_eq!(plain.status.code(), Some(1));
+    let text = String::from_utf8(plain.stdout)?;
+    ensure!(text.contains("missing: CAP_NET_ADMIN") && text.contains("run it as root"), "{text}");
+    fs::create_dir_all(&lab.dir)?;
     lab.is_clean_in_the_end()
 }

@@ -15,7 +15,7 @@ use std::process::{Command, ExitStatus};
 /// the command's code. It ends when the lab does.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ExecArgs {
-    /// namespace/name of a pod or workload, or an address
+    /// namespace/name of a pod or workload, a node's name, or an address
     #[arg(value_name = "POD")]
     peer: String,
 
@@ -30,7 +30,7 @@ pub(crate) struct ExecArgs {
 /// Open a shell in the network of a pod, a node or a peer outside
 #[derive(Debug, clap::Args)]
 pub(crate) struct ShellArgs {
-    /// namespace/name of a pod or workload, or an address
+    /// namespace/name of a pod or workload, a node's name, or an address
     #[arg(value_name = "POD")]
     peer: String,
 
