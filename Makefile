@@ -35,14 +35,15 @@ fmt clippy tidy deny doc transcript unit: | toolchain
 toolchain:
 	@command -v $(CARGO) >/dev/null || { echo "cargo is missing: install Rust from https://rustup.rs" >&2; exit 1; }
 	@command -v cc >/dev/null && command -v clang >/dev/null && command -v pkg-config >/dev/null && command -v nft >/dev/null \
+	  && command -v ip >/dev/null && command -v curl >/dev/null \
 	  && [[ -e /usr/include/libelf.h && -e /usr/include/zlib.h ]] || $(MAKE) --no-print-directory packages
 
-# A bare Debian has no C linker, which Rust needs, nothing to compile and load programs for the kernel, and
-# no packet filter for the lab's Services.
+# A bare Debian has no C linker, which Rust needs, nothing to compile and load programs for the kernel, no
+# packet filter for the lab's Services, and nothing that the lab's tests run in pods.
 .PHONY: packages
 packages:
 	apt-get update -q && apt-get install -qy --no-install-recommends \
-	  gcc libc6-dev clang libelf-dev zlib1g-dev pkg-config nftables
+	  gcc libc6-dev clang libelf-dev zlib1g-dev pkg-config nftables iproute2 curl
 
 fmt: ## Check the formatting
 	$(CARGO) fmt --all --check

@@ -1,6 +1,7 @@
 //! `weir lab`: a cluster of network namespaces on this machine, to try policies on real packets.
 
 mod change;
+mod curl;
 mod down;
 mod enter;
 mod flows;
@@ -53,6 +54,7 @@ enum LabCommand {
     KillAgent(change::KillAgentArgs),
     Exec(enter::ExecArgs),
     Shell(enter::ShellArgs),
+    Curl(curl::CurlArgs),
     /// What `up` starts
     #[command(hide = true)]
     Process(process::ProcessArgs),
@@ -89,6 +91,7 @@ pub(crate) fn run(args: &LabArgs, console: &mut Console) -> Result<Outcome, Expe
         LabCommand::Down(args) => down::run(args, console),
         LabCommand::Status(args) => status::run(args, console),
         LabCommand::Exec(args) => enter::exec(args),
+        LabCommand::Curl(args) => curl::run(args, console),
         LabCommand::Shell(args) => enter::shell(args, console),
         LabCommand::Probe(args) => probe::run(args, console),
         LabCommand::Flows(args) => flows::run(args, console),

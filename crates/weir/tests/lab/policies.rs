@@ -195,6 +195,23 @@ fn an_operator_sees_what_the_kernel_of_a_node_holds() -> Result<()> {
 }
 
 #[test]
+fn a_request_from_a_pod_says_which_rules_decided() -> Result<()> {
+    let lab = TestLab::new("curl")?;
+    lab.up_with_policies(&[])?;
+    let allowed = lab.run("curl", &["shop/db", "http://web"])?;
+    ensure!(allowed.status.success(), "{}", String::from_utf8_lossy(&allowed.stderr));
+    ensure!(String::from_utf8(allowed.stdout)?.starts_with("shop/web-"));
+    ensure!(String::from_utf8(allowed.stderr)?.contains("opened     shop/db-0 → shop/web-"));
+    let denied =
+        lab.run("curl", &["shop/web", "http://203.0.113.9:443", "--", "--max-time", "1"])?;
+    assert_eq!(denied.status.code(), Some(28));
+    let why = String::from_utf8(denied.stderr)?;
+    ensure!(why.contains("deny by ClusterNetworkPolicy no-outside egress[0]"), "{why}");
+    lab.done("down", &[])?;
+    lab.is_clean_in_the_end()
+}
+
+#[test]
 fn the_doctor_tries_everything_and_leaves_nothing() -> Result<()> {
     let lab = TestLab::new("doctor")?;
     let output = Command::new(WEIR).args(["doctor", "-o", "json"]).output()?;
