@@ -21,7 +21,9 @@ mod names;
 mod objects;
 mod owners;
 mod reader;
+mod scenario_file;
 mod test_file;
+mod weir_file;
 
 pub use document::Limits;
 pub use import::{
@@ -29,4 +31,5 @@ pub use import::{
     import_changed, import_text, import_texts, import_what_if,
 };
 pub use reader::{ImportError, Input, SourceText, read_texts};
+pub use scenario_file::read_scenarios;
 pub use test_file::read_tests;

@@ -111,8 +111,8 @@ mod tests {
             t:1:14 unsupported-version PolicyTest is not read in `weir.dev/v1`: write `apiVersion: weir.dev/v1alpha1`
             t:3:39 unknown-kind weir.dev/v1alpha1 has no kind `PolicyTets`: did you mean `PolicyTest`?
             t:5:14 unsupported-version PolicyTest is not read in `v1`: write `apiVersion: weir.dev/v1alpha1`
-            t:7:1 missing-field the test has no `apiVersion`: add `apiVersion`
-            t:9:61 missing-field a test's metadata has no `name`: add `name`: weir requires it
+            t:7:1 missing-field the document has no `apiVersion`: add `apiVersion`
+            t:9:61 missing-field the metadata has no `name`: add `name`: weir requires it
             t:9:71 empty-list the test has neither cases nor assertions: add `cases` or `assertions`
             t:11:1 missing-field a PolicyTest has no `spec`: add `spec`: weir requires it
             t:13:90 duplicate-key the key `cases` stands twice in one mapping: keep one of them, or join what they say

@@ -6,7 +6,8 @@ use crate::folder::Folder;
 use crate::probe::Cell;
 use crate::state::Change;
 use crate::wire::{
-    Answer, Effects, Envelope, ProbeRequest, Request, Status, VERSION, read_line, write_line,
+    Answer, Attempt, Effects, Envelope, ProbeRequest, Request, Status, TrafficRequest, VERSION,
+    read_line, write_line,
 };
 use rustix::net::sockopt::socket_peercred;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
@@ -38,6 +39,12 @@ pub struct Entry {
     pub resolv_conf: Option<String>,
     pub hosts: String,
     connection: UnixStream,
+}
+
+/// While it is there, so is the lab.
+#[derive(Debug)]
+pub struct Bond {
+    _connection: UnixStream,
 }
 
 impl Entry {
@@ -165,6 +172,38 @@ impl Client {
         Ok(PathBuf::from(format!("/proc/{}/root", process.as_raw_nonzero())).join(inside))
     }
 
+    /// Tries connections until `each` says `Break`; it is called several times a second, whether or not an
+    /// attempt has ended.
+    pub fn traffic(
+        &self,
+        request: TrafficRequest,
+        mut each: impl FnMut(Vec<Attempt>) -> ControlFlow<()>,
+    ) -> Result<(), LabError> {
+        let mut stream = BufReader::new(self.send(Request::Traffic(request))?);
+        loop {
+            match read_line(&mut stream).map_err(|e| self.failed(e))? {
+                Some(Answer::Attempts(attempts)) => {
+                    if each(attempts).is_break() {
+                        return Ok(());
+                    }
+                }
+                Some(other) => return Err(self.unexpected(&other)),
+                None => return Err(self.failed(io::ErrorKind::UnexpectedEof.into())),
+            }
+        }
+    }
+
+    /// Ends the lab with this process, however that ends, or when the answer is dropped.
+    pub fn bind(&self) -> Result<Bond, LabError> {
+        let stream = self.send(Request::Bind)?;
+        let mut input = BufReader::new(stream);
+        match read_line(&mut input).map_err(|e| self.failed(e))? {
+            Some(Answer::Bound) => Ok(Bond { _connection: input.into_inner() }),
+            Some(other) => Err(self.unexpected(&other)),
+            None => Err(self.failed(io::ErrorKind::UnexpectedEof.into())),
+        }
+    }
+
     /// Ends the lab and waits until nothing of it is left.
     pub fn stop(&self) -> Result<(), LabError> {
         let answer = self.ask(Request::Stop)?;
@@ -210,6 +249,8 @@ impl Client {
             | Answer::Changed { .. }
             | Answer::Effects(_)
             | Answer::Killed
+            | Answer::Attempts(_)
+            | Answer::Bound
             | Answer::Stopping => {
                 let name = self.folder.name().to_owned();
                 LabError::Answer { name, answer: format!("{answer:?}") }

@@ -7,14 +7,17 @@ use crate::flow_log::Read;
 use crate::network::Host;
 use crate::probe::{self, Enforcement, Filter, Target};
 use crate::running::{Lab, Made, Moment};
-use crate::wire::{Answer, Envelope, ProbeRequest, Request, VERSION, read_line, write_line};
+use crate::traffic::{self, Traffic};
+use crate::wire::{
+    Answer, Envelope, ProbeRequest, Request, TrafficRequest, VERSION, read_line, write_line,
+};
 use crate::world::World;
 use policy_model::{PodOrigin, ServiceKind};
 use question_syntax::{Peer, PeerArgument, PeerIndex, PortArgument};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 use std::io::{self, BufReader, IoSlice};
 use std::mem::MaybeUninit;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
@@ -78,6 +81,20 @@ fn answer(mut stream: &UnixStream, lab: &Lab, stop: &UnboundedSender<()>) -> io:
             });
             write_line(&mut stream, &killed.map_or_else(Answer::Refused, |()| Answer::Killed))
         }
+        Request::Traffic(request) => match traffic_of(&moment.world, &request) {
+            Ok(_) => traffic::run(
+                || lab.now(),
+                |world| traffic_of(world, &request).ok(),
+                |attempts| write_line(&mut stream, &Answer::Attempts(attempts)),
+            ),
+            Err(text) => write_line(&mut stream, &Answer::Refused(text)),
+        },
+        Request::Bind => {
+            write_line(&mut stream, &Answer::Bound)?;
+            // However the reading ends, who bound the lab is not there any more.
+            drop(io::copy(&mut input, &mut io::sink()));
+            stop.send(()).map_err(io::Error::other)
+        }
         Request::Stop => {
             let written = write_line(&mut stream, &Answer::Stopping);
             // The main thread hears it, or has ended and this process with it.
@@ -97,6 +114,10 @@ fn write_made(mut stream: &UnixStream, made: Result<Made, LabError>) -> io::Resu
 /// Writing to who went away ends it.
 fn flows(mut stream: &UnixStream, lab: &Lab, follow: bool, new_only: bool) -> io::Result<()> {
     let mut from = if new_only { lab.flows.end() } else { 0 };
+    if follow {
+        // From here on nothing is missed, and whoever waits for that knows it now.
+        write_line(&mut stream, &Answer::Flows { lines: Vec::new(), missed: 0 })?;
+    }
     loop {
         let Read { lines, missed, next } =
             if follow { lab.flows.wait(from, FOLLOW) } else { lab.flows.read(from) };
@@ -170,6 +191,28 @@ fn filter(world: &World, request: &ProbeRequest) -> Result<Filter, String> {
         targets.iter().filter_map(host).collect()
     };
     Ok(Filter { from: from.map(hosts), to: request.to.as_ref().map(targets).transpose()?, port })
+}
+
+/// One address, of the older family where there are two.
+fn traffic_of(world: &World, request: &TrafficRequest) -> Result<Traffic, String> {
+    let TrafficRequest { from, to, port, per_second, kept } = request;
+    let host = host_of(world, from)?;
+    let port: PortArgument = port.parse().map_err(|error| format!("{error}"))?;
+    let PortArgument::Number { protocol, port } = port else {
+        return Err(format!("`{port}` cannot be tried: write a number, as 8080 or 53/udp"));
+    };
+    let targets = targets_of(world, to)?;
+    let addresses = targets.first().map(|target| target.addresses(&world.plan));
+    let own = Target::Host(host).addresses(&world.plan);
+    let reachable = |to: &&IpAddr| own.iter().any(|own| own.is_ipv4() == to.is_ipv4());
+    let mut addresses: Vec<IpAddr> =
+        addresses.unwrap_or_default().iter().filter(reachable).copied().collect();
+    addresses.sort_by_key(|address| !address.is_ipv4());
+    let address = addresses.first();
+    let address = address.ok_or_else(|| format!("{from} shares no address family with {to}"))?;
+    let to = SocketAddr::new(*address, port);
+    let every = Duration::from_secs(1) / u32::from((*per_second).max(1));
+    Ok(Traffic { from: host, to, protocol, every, kept: *kept })
 }
 
 fn targets_of(world: &World, text: &str) -> Result<Vec<Target>, String> {

@@ -30,14 +30,16 @@ mod plan;
 mod probe;
 mod process;
 mod running;
+mod scenario;
 mod servers;
 mod start;
 mod state;
+mod traffic;
 mod wire;
 mod world;
 
 pub use agent::{HookChoice, run as run_agent};
-pub use client::{Client, Entry};
+pub use client::{Bond, Client, Entry};
 pub use doctor::{Check, CheckState, examine, examine_inside};
 pub use enter::run_inside;
 pub use error::LabError;
@@ -49,6 +51,9 @@ pub use plan::{
 };
 pub use probe::{Cell, Expected, ExpectedVerdict, Observed, disagreement};
 pub use process::run;
+pub use scenario::{Materials, run as run_scenario};
 pub use start::start;
-pub use state::{Change, PodChoice, PolicyMode, Profile, Setup};
-pub use wire::{AgentStatus, Effect, Effects, Enforcement, ProbeRequest, Status};
+pub use state::{Change, PodChoice, PolicyMode, Profile, Relabelled, Setup};
+pub use wire::{
+    AgentStatus, Attempt, Effect, Effects, Enforcement, ProbeRequest, Status, TrafficRequest,
+};

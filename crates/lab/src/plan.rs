@@ -16,7 +16,7 @@ mod tests;
 
 use addresses::Addresses;
 use net_types::Protocol;
-use policy_model::{Snapshot, WorkloadRef};
+use policy_model::{Labels, Snapshot, WorkloadRef};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -35,11 +35,14 @@ pub struct PlanOptions {
     pub external: Vec<IpAddr>,
     /// `namespace/name` of pods that are left out.
     pub stopped: BTreeSet<String>,
+    /// Labels of pods and namespaces that differ from the input.
+    pub labels: BTreeMap<String, BTreeMap<String, Option<String>>>,
 }
 
 impl Default for PlanOptions {
     fn default() -> Self {
-        Self { nodes: None, replicas: 2, external: Vec::new(), stopped: BTreeSet::new() }
+        let (stopped, labels) = (BTreeSet::new(), BTreeMap::new());
+        Self { nodes: None, replicas: 2, external: Vec::new(), stopped, labels }
     }
 }
 
@@ -103,6 +106,7 @@ impl Plan {
         let nodes = nodes::plan(&mut snapshot, wanted, &mut addresses, &mut notes);
         let places = (&*nodes, assigned);
         let placed = pods::plan(&mut snapshot, replicas, options, places, &mut notes);
+        relabel(&mut snapshot, &options.labels);
         addresses.fill_pods(&mut snapshot, &placed, &nodes, assigned);
         addresses.fill_services(&mut snapshot, assigned);
         let (links, next_link) = assigned::links(&snapshot, assigned);
@@ -112,5 +116,27 @@ impl Plan {
         let pods = listeners::of_pods(&snapshot, &placed, &services, &mut notes);
         let external = listeners::of_external(&snapshot, &options.external);
         Self { snapshot, nodes, pods, services, external, dns, notes, next_link }
+    }
+}
+
+/// Before Services select their pods.
+fn relabel(snapshot: &mut Snapshot, labels: &BTreeMap<String, BTreeMap<String, Option<String>>>) {
+    let change = |of: &mut Labels, changes: &BTreeMap<String, Option<String>>| {
+        for (key, value) in changes {
+            match value {
+                Some(value) => of.0.insert(key.clone(), value.clone()),
+                None => of.0.remove(key),
+            };
+        }
+    };
+    for pod in &mut snapshot.pods {
+        if let Some(changes) = labels.get(&pod.to_string()) {
+            change(&mut pod.labels, changes);
+        }
+    }
+    for namespace in snapshot.namespaces.values_mut() {
+        if let Some(changes) = labels.get(&namespace.name) {
+            change(&mut namespace.labels, changes);
+        }
     }
 }

@@ -9,6 +9,7 @@ mod attempt;
 mod cells;
 mod verdicts;
 
+pub(crate) use attempt::{of_error, once};
 use cells::Question;
 pub(crate) use cells::{Filter, Target};
 pub(crate) use verdicts::expected_between;

@@ -231,11 +231,28 @@ fn changed(state: &State, change: &Change, before: &World) -> Result<(State, Wor
             PolicyMode::Observe | PolicyMode::Staged => state.modes.insert(name, change.mode),
         };
     }
-    state.changes.push(change.clone());
+    for (name, labels) in &change.labels {
+        if !is_there(before, name) {
+            return Err(LabError::Refused(format!(
+                "there is no pod or namespace {name} to relabel"
+            )));
+        }
+        state.labels.entry(name.clone()).or_default().extend(labels.clone());
+    }
+    if !change.files.is_empty() || !change.removed.is_empty() {
+        state.changes.push(change.clone());
+    }
     let world = World::new(&state).map_err(|error| {
         if let LabError::Setup(text) = error { LabError::Refused(text) } else { error }
     })?;
     Ok((state, world))
+}
+
+/// A pod or a namespace of this name.
+fn is_there(world: &World, name: &str) -> bool {
+    let snapshot = &world.plan.snapshot;
+    snapshot.namespaces.contains_key(name)
+        || snapshot.pods.iter().any(|pod| pod.to_string() == name)
 }
 
 /// The policies in the files of a change.

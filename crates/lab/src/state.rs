@@ -47,7 +47,12 @@ pub struct Change {
     pub removed: Vec<String>,
     /// What the policies of these files do from now on.
     pub mode: PolicyMode,
+    /// Labels of pods (`shop/web-0`) and namespaces (`shop`) that come, or go where there is no value.
+    pub labels: Relabelled,
 }
+
+/// By pod or namespace; only the former has a slash.
+pub type Relabelled = BTreeMap<String, BTreeMap<String, Option<String>>>;
 
 /// What is done with a policy's verdict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -71,6 +76,8 @@ pub(crate) struct State {
     pub modes: BTreeMap<String, PolicyMode>,
     /// `namespace/name` of pods that are not there for now.
     pub stopped: BTreeSet<String>,
+    /// Other labels than the manifests say.
+    pub labels: Relabelled,
     pub assigned: Assigned,
     /// Counts changes.
     pub epoch: u64,
@@ -79,7 +86,8 @@ pub(crate) struct State {
 impl State {
     pub(crate) fn new(setup: Setup) -> Self {
         let (changes, modes, stopped) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
-        Self { setup, changes, modes, stopped, assigned: Assigned::default(), epoch: 1 }
+        let (labels, assigned) = (Relabelled::new(), Assigned::default());
+        Self { setup, changes, modes, stopped, labels, assigned, epoch: 1 }
     }
 
     pub(crate) fn plan_options(&self) -> PlanOptions {
@@ -89,6 +97,7 @@ impl State {
             replicas: *replicas,
             external: external.clone(),
             stopped: self.stopped.clone(),
+            labels: self.labels.clone(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What is said over the lab's socket and between `up` and the lab process: one JSON value in a line.
 
 use crate::agent::HookChoice;
-use crate::probe::{Cell, Expected};
+use crate::probe::{Cell, Expected, Observed};
 use crate::state::{Change, Setup};
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead, Write};
@@ -24,6 +24,27 @@ pub struct ProbeRequest {
     pub from: Option<String>,
     pub to: Option<String>,
     pub port: Option<String>,
+}
+
+/// Connections to try over and over: one source, one destination, one port.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TrafficRequest {
+    pub from: String,
+    pub to: String,
+    pub port: String,
+    /// From 1.
+    pub per_second: u16,
+    /// Lines over one connection, not a connection each.
+    pub kept: bool,
+}
+
+/// What became of one attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Since the traffic began.
+    pub begun_ms: u64,
+    pub took_ms: u64,
+    pub observed: Observed,
 }
 
 /// What the lab process says before it is up.
@@ -132,6 +153,10 @@ pub(crate) enum Request {
     KillAgent {
         node: String,
     },
+    /// Answered with what became of each attempt, until who asked goes away.
+    Traffic(TrafficRequest),
+    /// The lab ends when this connection does.
+    Bind,
     Stop,
 }
 
@@ -159,6 +184,8 @@ pub(crate) enum Answer {
     },
     Effects(Effects),
     Killed,
+    Attempts(Vec<Attempt>),
+    Bound,
     Stopping,
     Refused(String),
 }

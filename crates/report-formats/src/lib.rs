@@ -1,4 +1,4 @@
-//! Renders maps, differences, findings and test results: one file for each format.
+//! Renders maps, differences, findings and results of tests and scenarios: one file for each format.
 //!
 //! Every renderer takes a value and a writer. Names, paths and lines of source come from people who
 //! may be hostile to whoever reads the report, so each format goes through [`visible()`] or the escaping
@@ -13,6 +13,7 @@ pub mod explain;
 pub mod findings;
 pub mod map;
 pub mod markdown;
+pub mod scenario_results;
 pub mod test_results;
 
 pub use check::{Asked, CheckReport, Overall};
@@ -20,4 +21,5 @@ pub use count::counted;
 pub use diff::DiffReport;
 pub use findings::FindingReport;
 pub use safe_output::{Palette, Role, is_hidden, json, visible, visible_lines};
+pub use scenario_results::ScenarioReport;
 pub use test_results::{TestReport, TestRun};

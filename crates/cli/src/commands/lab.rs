@@ -7,6 +7,7 @@ mod enter;
 mod flows;
 mod probe;
 mod process;
+mod run;
 mod status;
 mod up;
 
@@ -22,6 +23,7 @@ Examples:
   weir lab probe --from shop/web
   weir lab flows --follow --denied
   weir lab apply policy.yaml
+  weir lab run scenarios/
   weir lab down
 
 Exit codes: 0 done, 1 no or different, 2 the arguments or the manifests have errors, 3 the work could not
@@ -49,6 +51,7 @@ enum LabCommand {
     Apply(change::ApplyArgs),
     Delete(change::DeleteArgs),
     Diff(change::DiffArgs),
+    Run(run::RunArgs),
     Stop(change::PodsArgs),
     Start(change::PodsArgs),
     KillAgent(change::KillAgentArgs),
@@ -98,6 +101,7 @@ pub(crate) fn run(args: &LabArgs, console: &mut Console) -> Result<Outcome, Expe
         LabCommand::Apply(args) => change::apply(args, console),
         LabCommand::Delete(args) => change::delete(args, console),
         LabCommand::Diff(args) => change::diff(args, console),
+        LabCommand::Run(args) => run::run(args, console),
         LabCommand::Stop(args) => change::stop(args, console),
         LabCommand::Start(args) => change::start(args, console),
         LabCommand::KillAgent(args) => change::kill_agent(args, console),

@@ -93,8 +93,16 @@ fn case(decoder: &mut Decoder, node: &Node<'_>) -> Option<Case> {
     })
 }
 
-/// `KIND PATH`, and a rule of it: `ingress[0]`.
 fn decider(decoder: &mut Decoder, node: &Node<'_>) -> Option<Decider> {
+    let (policy, rule) = policy_or_rule(decoder, node)?;
+    Some(Decider { policy, rule, span: decoder.span(node.place) })
+}
+
+/// `KIND PATH`, and a rule of it: `ingress[0]`.
+pub(crate) fn policy_or_rule(
+    decoder: &mut Decoder,
+    node: &Node<'_>,
+) -> Option<(PolicyId, Option<(Direction, usize)>)> {
     let written = text(decoder, node)?;
     let words: Vec<&str> = written.split_whitespace().collect();
     let read = match words.as_slice() {
@@ -102,14 +110,13 @@ fn decider(decoder: &mut Decoder, node: &Node<'_>) -> Option<Decider> {
         [kind, path, rule] => policy_id(kind, path).zip(rule_of(rule)).map(|(p, r)| (p, Some(r))),
         _ => None,
     };
-    let Some((policy, rule)) = read else {
+    if read.is_none() {
         let message = format!("`{written}` names no policy");
         let help = "write `NetworkPolicy shop/web`, `ClusterNetworkPolicy baseline`, or with a rule \
                     `NetworkPolicy shop/web ingress[0]`";
         decoder.error(codes::BAD_VALUE, node.place, message, help);
-        return None;
-    };
-    Some(Decider { policy, rule, span: decoder.span(node.place) })
+    }
+    read
 }
 
 fn policy_id(kind: &str, path: &str) -> Option<PolicyId> {

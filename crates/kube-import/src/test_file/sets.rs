@@ -183,7 +183,7 @@ pub(super) fn ports(decoder: &mut Decoder, fields: &Fields<'_, '_>) -> Option<Ve
     ports.into_iter().collect()
 }
 
-fn port(decoder: &mut Decoder, node: &Node<'_>) -> Option<PortArgument> {
+pub(crate) fn port(decoder: &mut Decoder, node: &Node<'_>) -> Option<PortArgument> {
     if let Value::Number(_) = &node.value {
         let port = names::port_number(decoder, node)?;
         return Some(PortArgument::Number { protocol: net_types::Protocol::Tcp, port });

@@ -50,8 +50,12 @@ pub(super) fn all(questions: &[(Question, bool)]) -> Vec<Observed> {
 }
 
 async fn attempt(question: Question, patience: Duration) -> Observed {
-    let to = SocketAddr::new(question.address, question.port);
-    let result = match question.protocol {
+    once(question.protocol, SocketAddr::new(question.address, question.port), patience).await
+}
+
+/// One connection, from the namespace of the thread.
+pub(crate) async fn once(protocol: Protocol, to: SocketAddr, patience: Duration) -> Observed {
+    let result = match protocol {
         Protocol::Tcp => timeout(patience, tcp(to)).await,
         Protocol::Udp => timeout(patience, udp(to)).await,
         Protocol::Sctp => timeout(patience, sctp(to)).await,
@@ -64,7 +68,7 @@ async fn attempt(question: Question, patience: Duration) -> Observed {
     }
 }
 
-fn of_error(error: &io::Error) -> Observed {
+pub(crate) fn of_error(error: &io::Error) -> Observed {
     let kind = error.kind();
     if kind == io::ErrorKind::ConnectionRefused {
         Observed::Refused

@@ -16,6 +16,18 @@ pub(crate) enum Target {
     Service(usize),
 }
 
+impl Target {
+    pub(crate) fn addresses(self, plan: &Plan) -> &[IpAddr] {
+        match self {
+            Self::Host(host) => addresses(plan, host),
+            Self::Service(place) => match plan.snapshot.services.get(place).map(|of| &of.kind) {
+                Some(ServiceKind::ClusterIp { addresses }) => addresses,
+                Some(ServiceKind::Headless | ServiceKind::ExternalName { .. }) | None => &[],
+            },
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Question {
     pub from: Host,

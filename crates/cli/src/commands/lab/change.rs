@@ -111,7 +111,7 @@ pub(super) fn apply(args: &ApplyArgs, console: &mut Console) -> Result<Outcome, 
         (false, true) => PolicyMode::Observe,
         (false, false) => PolicyMode::Enforce,
     };
-    let change = Change { files, removed: Vec::new(), mode };
+    let change = Change { files, mode, ..Change::default() };
     let notes = args.which.client()?.change(change)?;
     let done = match mode {
         PolicyMode::Enforce => "applied",
