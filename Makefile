@@ -22,10 +22,10 @@ else
 endif
 
 .NOTPARALLEL:
-.PHONY: help test fmt clippy tidy deny doc transcript unit demo bench fuzz
+.PHONY: help test fmt clippy tidy deny doc transcript unit demo demo-live bench fuzz
 
 help: ## List what can be run
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 # The counting step comes last: its last line is `N passed, N failed`.
 test: fmt clippy tidy deny doc transcript unit ## Check and test everything
@@ -79,6 +79,10 @@ demo: | toolchain ## Build weir and show the main job on the bundled example
 	$(CARGO) build --release --locked --package weir
 	@examples/demo.sh
 	@examples/lab-demo.sh
+
+demo-live: | toolchain ## Leave the example running as a lab, and watch who talks to whom; needs root
+	$(CARGO) build --release --locked --package weir
+	@examples/lab-live.sh
 
 bench: | toolchain ## Measure what the project promises
 	$(CARGO) xtask bench all

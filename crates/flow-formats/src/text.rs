@@ -35,6 +35,15 @@ pub fn write(out: &mut dyn Write, flow: &Flow, palette: Palette) -> io::Result<(
     writeln!(out)
 }
 
+/// Why it was let pass or not, as a phrase without colours, with what staged and observed policies would do.
+pub fn reason(flow: &Flow) -> String {
+    let mut reason = why(flow, Palette::Plain);
+    for would in [("observed", &flow.observed), ("staged", &flow.staged)] {
+        reason.push_str(&would_be(flow, would, Palette::Plain));
+    }
+    reason
+}
+
 /// What decided, as a phrase without colours.
 pub(crate) fn decider_text(trace: &Trace) -> String {
     decider(trace, Palette::Plain)

@@ -10,6 +10,7 @@ mod process;
 mod run;
 mod status;
 mod up;
+mod watch;
 
 use crate::{Console, ExpectedError, Outcome};
 use lab::{Client, Folder, LabError, default_parent};
@@ -48,6 +49,7 @@ enum LabCommand {
     Status(status::StatusArgs),
     Probe(probe::ProbeArgs),
     Flows(flows::FlowsArgs),
+    Watch(watch::WatchArgs),
     Apply(change::ApplyArgs),
     Delete(change::DeleteArgs),
     Diff(change::DiffArgs),
@@ -98,6 +100,7 @@ pub(crate) fn run(args: &LabArgs, console: &mut Console) -> Result<Outcome, Expe
         LabCommand::Shell(args) => enter::shell(args, console),
         LabCommand::Probe(args) => probe::run(args, console),
         LabCommand::Flows(args) => flows::run(args, console),
+        LabCommand::Watch(args) => watch::run(args, console),
         LabCommand::Apply(args) => change::apply(args, console),
         LabCommand::Delete(args) => change::delete(args, console),
         LabCommand::Diff(args) => change::diff(args, console),
