@@ -23,6 +23,8 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// The end of every link that leads to routers.
 const ROUTER: HardwareAddress = HardwareAddress([0x0a, 0x57, 0, 0, 0, 1]);
@@ -33,6 +35,9 @@ const LOOPBACK: u32 = 1;
 const ETH0: u32 = 2;
 /// Links of routers have numbers from here on.
 const FIRST_LINK: u32 = 100;
+
+const LINKS_COME: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_millis(2);
 
 /// Whoever can open a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -155,6 +160,21 @@ impl Network {
             changes.apply(node)?;
         }
         Ok(between.apply(&self.between)?)
+    }
+
+    /// Returns when packets pass everywhere, which takes the kernel a moment, at a busy time a second.
+    pub(crate) fn settle(&self) -> Result<(), LabError> {
+        let end = Instant::now() + LINKS_COME;
+        let namespaces = self.nodes.iter().chain(self.pods.iter().flatten()).chain(&self.external);
+        for namespace in namespaces.chain([&self.between]) {
+            while !namespace.links_run()? {
+                if Instant::now() > end {
+                    return Err(LabError::Setup("the links do not come up".to_owned()));
+                }
+                thread::sleep(POLL);
+            }
+        }
+        Ok(())
     }
 
     /// Ends the links of these pods; what is still in their namespaces is alone.

@@ -65,6 +65,7 @@ impl Lab {
         send(&services, Service::Serve(servers::open_external(plan, &network)?))?;
         send(&services, Service::Names(Names::new(plan)))?;
         network.open(plan, |_| true)?;
+        network.settle()?;
         let moment = RwLock::new(Arc::new(Moment { world, network }));
         Ok(Self { setup, agents, flows, moment, state: Mutex::new(state), services })
     }
@@ -136,6 +137,7 @@ impl Lab {
         )?;
         send(&self.services, Service::Names(Names::new(&world.plan)))?;
         network.open(&world.plan, |link| new.contains(&link))?;
+        network.settle()?;
         let said: BTreeSet<&String> = before.world.plan.notes.iter().collect();
         let notes = world.plan.notes.iter().filter(|note| !said.contains(note)).cloned().collect();
         let epoch = new_state.epoch;

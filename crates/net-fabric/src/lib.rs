@@ -19,6 +19,7 @@ mod mounts;
 mod namespace;
 mod privileges;
 pub mod rules;
+mod running;
 mod sysctl;
 
 pub use apart::{spawn_apart, spawn_with_files};

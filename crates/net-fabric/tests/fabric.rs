@@ -122,6 +122,8 @@ fn pods_talk_over_their_node_and_nothing_is_left() {
     privileged();
     let before = machine();
     let network = network().unwrap();
+    // A moment after both ends are up.
+    while !network.node.links_run().unwrap() {}
     let [v4, v6] = pod_addresses(2);
     assert_eq!(call(&network, v4, 80), "10.0.0.1");
     assert_eq!(call(&network, v6, 80), "fd00::1");

@@ -26,7 +26,7 @@ pub(crate) struct CurlArgs {
     #[arg(value_name = "POD")]
     peer: String,
 
-    /// http://SERVICE, http://SERVICE.NAMESPACE:PORT, http://ADDRESS:PORT, …
+    /// As curl takes it: the host is SERVICE, SERVICE.NAMESPACE, or an address
     #[arg(value_name = "URL")]
     url: OsString,
 
