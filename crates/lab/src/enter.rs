@@ -6,9 +6,10 @@ use crate::folder::Folder;
 use net_fabric::spawn_with_files;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use signal_hook::consts::{SIGINT, SIGQUIT};
-use std::fs;
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::fd::AsFd as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::Arc;
@@ -37,19 +38,39 @@ fn leave_interrupts_to_the_command() -> Result<(), LabError> {
     Ok(())
 }
 
-/// A descriptor of the process names it even when it has ended and its number was used again.
+/// What the command started ends too: whatever is still in the network of a lab that is gone.
 fn end_with_lab(child: &Child, entry: Entry) -> Result<(), LabError> {
     let process = pidfd_open(Pid::from_child(child), PidfdFlags::empty())
         .map_err(io::Error::from)
         .map_err(|source| LabError::Process { what: "watch the command", source })?;
     thread::spawn(move || {
         entry.wait_for_end();
+        let network = File::from(entry.namespace).metadata();
+        while network.as_ref().is_ok_and(|network| end_processes(network).unwrap_or(false)) {}
         match pidfd_send_signal(&process, Signal::KILL) {
-            // It may have ended by itself.
+            // It may have ended by itself; it may also have left the network.
             Ok(()) | Err(_) => {}
         }
     });
     Ok(())
+}
+
+/// Ends the processes in a network; whether there were any. A descriptor of a process names it even when it
+/// has ended and its number was used again.
+fn end_processes(network: &Metadata) -> io::Result<bool> {
+    let mut found = false;
+    for entry in fs::read_dir("/proc")? {
+        let entry = entry?;
+        let number = entry.file_name().to_str().and_then(|name| name.parse().ok());
+        let Some(number) = number.and_then(Pid::from_raw) else { continue };
+        let Ok(process) = pidfd_open(number, PidfdFlags::empty()) else { continue };
+        // Without a network it is ending already.
+        let Ok(of) = fs::metadata(entry.path().join("ns/net")) else { continue };
+        if (of.dev(), of.ino()) == (network.dev(), network.ino()) {
+            found |= pidfd_send_signal(&process, Signal::KILL).is_ok();
+        }
+    }
+    Ok(found)
 }
 
 /// A file that the machine does not have cannot be covered without making it.
