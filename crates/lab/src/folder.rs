@@ -34,7 +34,10 @@ impl Folder {
         if name.is_empty() || name.len() > 40 || !name.chars().all(is_fine) {
             return Err(LabError::Name(name.to_owned()));
         }
-        Ok(Self { parent: parent.to_owned(), name: name.to_owned() })
+        // The lab's process works in another folder.
+        let parent = std::path::absolute(parent)
+            .map_err(|source| LabError::Folder { path: parent.to_owned(), source })?;
+        Ok(Self { parent, name: name.to_owned() })
     }
 
     pub fn name(&self) -> &str {

@@ -12,6 +12,7 @@ use crate::running::Lab;
 use crate::servers::{self, Service};
 use crate::wire::{Progress, Start, read_line, write_line};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, setsid};
+use std::env::set_current_dir;
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::os::unix::net::UnixListener;
@@ -39,6 +40,10 @@ struct Made {
 
 /// The whole life of a lab process.
 pub fn run(folder: &Folder) -> Result<(), LabError> {
+    // Whoever waits for the end of a pipe, or wants to unmount a disk, does not wait for the lab.
+    net_fabric::close_inherited()?;
+    set_current_dir("/")
+        .map_err(|source| LabError::Process { what: "leave the folder of `up`", source })?;
     match make(folder)? {
         Some(made) => {
             detach()?;

@@ -14,6 +14,7 @@
 
 mod apart;
 mod changes;
+mod descriptors;
 mod error;
 mod mounts;
 mod namespace;
@@ -24,6 +25,7 @@ mod sysctl;
 
 pub use apart::{spawn_apart, spawn_with_files};
 pub use changes::{Changes, HardwareAddress, LinkEnd, NewAddress, Route};
+pub use descriptors::close_inherited;
 pub use error::FabricError;
 pub use mounts::{become_private, mount_bpf};
 pub use namespace::Namespace;

@@ -1,8 +1,11 @@
 //! How labs begin and end, and what they answer where no policy speaks.
 
-use crate::test_lab::{TestLab, WEIR, kill};
+use crate::test_lab::{TestLab, WEIR, kill, processes};
 use anyhow::{Context as _, Result, ensure};
+use std::fs;
 use std::io::Read as _;
+use std::os::fd::AsRawFd as _;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
@@ -86,6 +89,43 @@ fn an_up_that_is_killed_leaves_nothing() -> Result<()> {
         // It may have been quicker than the signal.
         drop(lab.run("down", &[])?);
     }
+    lab.is_clean_in_the_end()
+}
+
+/// Otherwise whoever reads that pipe to its end waits for the lab, and no disk that a shell is on can be
+/// unmounted.
+#[test]
+fn a_lab_holds_nothing_of_whoever_started_it() -> Result<()> {
+    let lab = TestLab::new("holds")?;
+    let folder = lab.manifests.parent().context("no folder")?;
+    let up = lab.command("up");
+    let mut shell = Command::new("sh")
+        .args(["-c", "exec \"$0\" \"$@\" 7>&1 8>&2 9<.", WEIR])
+        .args(up.get_args())
+        .arg("shop.yaml")
+        .current_dir(folder)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    ensure!(shell.wait()?.success());
+    let output = shell.stdout.as_ref().context("no output")?;
+    let pipe = fs::read_link(format!("/proc/self/fd/{}", output.as_raw_fd()))?;
+    let processes = processes(&lab.dir)?;
+    ensure!(processes.len() >= 2, "{processes:?}");
+    for process in &processes {
+        let number = process.split(' ').next().context("no number")?;
+        let of = |what: &str| PathBuf::from(format!("/proc/{number}/{what}"));
+        assert_eq!(fs::read_link(of("cwd"))?, PathBuf::from("/"), "{process}");
+        for file in fs::read_dir(of("fd"))? {
+            let held = fs::read_link(file?.path()).unwrap_or_default();
+            let is_own = held.starts_with(&lab.dir) || !held.starts_with(folder);
+            ensure!(held != pipe && is_own, "{process} has {held:?}");
+        }
+    }
+    let mut said = String::new();
+    shell.stdout.take().context("no output")?.read_to_string(&mut said)?;
+    ensure!(said.contains("is up"), "{said}");
+    ensure!(lab.run("down", &[])?.status.success());
     lab.is_clean_in_the_end()
 }
 
