@@ -7,6 +7,13 @@ use std::sync::OnceLock;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(u32);
 
+impl FileId {
+    /// Its place among the files, in the order in which they were added.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// A place on one line. Lines and columns count from 1, columns and lengths in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SourceSpan {
@@ -68,7 +75,7 @@ impl SourceFiles {
 
     /// An id of another `SourceFiles` gives `?`.
     pub fn name(&self, file: FileId) -> &str {
-        self.names.get(file.0 as usize).map_or("?", String::as_str)
+        self.names.get(file.index()).map_or("?", String::as_str)
     }
 
     pub fn names(&self) -> impl Iterator<Item = &str> {

@@ -13,6 +13,7 @@ pub(crate) struct Assembled {
     pub findings: Vec<Finding>,
     pub n_terminated: usize,
     pub replicas: BTreeMap<WorkloadRef, u32>,
+    pub templates: BTreeMap<WorkloadRef, u64>,
 }
 
 /// `lowered` is all there is, in the order of the input.
@@ -49,11 +50,16 @@ pub(crate) fn assemble(lowered: &mut Lowered, files: &SourceFiles) -> Assembled 
         .iter()
         .filter_map(|workload| Some((workload.id.clone(), workload.replicas?)))
         .collect();
+    let templates = workloads.iter().map(|workload| {
+        let made_for = owner_above(workload).unwrap_or_else(|| workload.id.clone());
+        (made_for, workload.template_print)
+    });
+    let templates = templates.collect();
     snapshot.pods = all_pods(pods, workloads);
     sort(&mut snapshot);
     add_implied_namespaces(&mut snapshot);
     findings.sort_by(|a, b| (a.span, a.code, &a.message).cmp(&(b.span, b.code, &b.message)));
-    Assembled { snapshot, findings, n_terminated, replicas }
+    Assembled { snapshot, findings, n_terminated, replicas, templates }
 }
 
 /// Keeps the first of several objects of one name, and reports the others.

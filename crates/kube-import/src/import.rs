@@ -1,10 +1,10 @@
 //! Runs the reading: files in batches, documents of a batch on all cores, results in order.
 
+mod standing;
 mod what_if;
 
-pub use what_if::{
-    Changed, ObjectChange, ObjectName, ObjectNameError, WhatIf, import_changed, import_what_if,
-};
+pub use standing::{Changed, Standing, StandingFile};
+pub use what_if::{ObjectName, ObjectNameError, WhatIf, import_what_if};
 
 use crate::assemble::{Assembled, assemble};
 use crate::document::{self, Keep, Limits, Segment};
@@ -48,6 +48,9 @@ pub struct Imported {
     pub n_terminated: usize,
     /// How many pods a workload asks for, where its manifest says. No verdict depends on it.
     pub replicas: BTreeMap<WorkloadRef, u32>,
+    /// Of what is written of the pods that a workload makes: another number where that is another text,
+    /// whatever the order of keys. No verdict depends on it.
+    pub templates: BTreeMap<WorkloadRef, u64>,
 }
 
 impl Imported {
@@ -79,7 +82,8 @@ pub fn import(inputs: &[Input], options: &Options) -> Result<Imported, ImportErr
 }
 
 fn assembled(mut lowered: Lowered, files: SourceFiles) -> Imported {
-    let Assembled { snapshot, findings, n_terminated, replicas } = assemble(&mut lowered, &files);
+    let Assembled { snapshot, findings, n_terminated, replicas, templates } =
+        assemble(&mut lowered, &files);
     Imported {
         snapshot,
         findings,
@@ -88,6 +92,7 @@ fn assembled(mut lowered: Lowered, files: SourceFiles) -> Imported {
         n_objects: lowered.n_objects,
         n_terminated,
         replicas,
+        templates,
     }
 }
 
@@ -106,6 +111,7 @@ pub fn import_texts<'t>(texts: impl IntoIterator<Item = (&'t str, &'t str)>) -> 
         n_objects: 0,
         n_terminated: 0,
         replicas: BTreeMap::new(),
+        templates: BTreeMap::new(),
     })
 }
 

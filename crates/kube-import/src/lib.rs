@@ -27,8 +27,8 @@ mod weir_file;
 
 pub use document::Limits;
 pub use import::{
-    Changed, Imported, ObjectChange, ObjectName, ObjectNameError, Options, WhatIf, import,
-    import_changed, import_text, import_texts, import_what_if,
+    Changed, Imported, ObjectName, ObjectNameError, Options, Standing, StandingFile, WhatIf,
+    import, import_text, import_texts, import_what_if,
 };
 pub use reader::{ImportError, Input, SourceText, read_texts};
 pub use scenario_file::read_scenarios;

@@ -10,7 +10,7 @@ use crate::plan::{Assigned, Listener, Plan, PodKey};
 use crate::servers::{self, Service};
 use crate::state::{Change, PolicyMode, Setup, State};
 use crate::wire::{Enforcement, Start, Status, VERSION};
-use crate::world::World;
+use crate::world::{World, with_objects};
 use kube_import::{Input, Options};
 use net_fabric::rules;
 use policy_model::PolicyId;
@@ -241,12 +241,14 @@ fn changed(state: &State, change: &Change, before: &World) -> Result<(State, Wor
         }
         state.labels.entry(name.clone()).or_default().extend(labels.clone());
     }
-    if !change.files.is_empty() || !change.removed.is_empty() {
-        state.changes.push(change.clone());
+    let refused =
+        |error| if let LabError::Setup(text) = error { LabError::Refused(text) } else { error };
+    if change.files.is_empty() && change.removed.is_empty() {
+        let world = World::new(&state).map_err(refused)?;
+        return Ok((state, world));
     }
-    let world = World::new(&state).map_err(|error| {
-        if let LabError::Setup(text) = error { LabError::Refused(text) } else { error }
-    })?;
+    let (state, imported) = with_objects(&state, change).map_err(refused)?;
+    let world = World::of(&state, imported);
     Ok((state, world))
 }
 

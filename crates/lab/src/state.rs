@@ -1,6 +1,7 @@
 //! What a lab is to be: everything that its processes have to agree on, so that each works out the same.
 
 use crate::plan::{Assigned, PlanOptions};
+use kube_import::{Standing, StandingFile};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -69,9 +70,10 @@ pub enum PolicyMode {
 /// A lab at one moment.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct State {
+    /// Without files: those are below.
     pub setup: Setup,
-    /// The oldest first.
-    pub changes: Vec<Change>,
+    /// What the objects are now, the oldest first.
+    pub files: Vec<HeldFile>,
     /// By `NetworkPolicy shop/web`; what is not here is enforced.
     pub modes: BTreeMap<String, PolicyMode>,
     /// `namespace/name` of pods that are not there for now.
@@ -83,11 +85,37 @@ pub(crate) struct State {
     pub epoch: u64,
 }
 
+/// A file without the objects that were replaced or removed, by where they begin.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct HeldFile {
+    name: String,
+    text: String,
+    gone: BTreeSet<(u32, u32)>,
+}
+
 impl State {
-    pub(crate) fn new(setup: Setup) -> Self {
-        let (changes, modes, stopped) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
+    pub(crate) fn new(mut setup: Setup) -> Self {
+        let standing = Standing::new(std::mem::take(&mut setup.files));
+        let (modes, stopped) = (BTreeMap::new(), BTreeSet::new());
         let (labels, assigned) = (Relabelled::new(), Assigned::default());
-        Self { setup, changes, modes, stopped, labels, assigned, epoch: 1 }
+        let mut state =
+            Self { setup, files: Vec::new(), modes, stopped, labels, assigned, epoch: 1 };
+        state.hold(standing);
+        state
+    }
+
+    pub(crate) fn standing(&self) -> Standing {
+        let file = |HeldFile { name, text, gone }: &HeldFile| StandingFile {
+            name: name.clone(),
+            text: text.clone(),
+            gone: gone.clone(),
+        };
+        Standing { files: self.files.iter().map(file).collect() }
+    }
+
+    pub(crate) fn hold(&mut self, Standing { files }: Standing) {
+        let file = |StandingFile { name, text, gone }| HeldFile { name, text, gone };
+        self.files = files.into_iter().map(file).collect();
     }
 
     pub(crate) fn plan_options(&self) -> PlanOptions {

@@ -5,7 +5,7 @@ use crate::network::Host;
 use crate::plan::Plan;
 use crate::state::{Change, PolicyMode, Profile, State};
 use finding_model::{Severity, SourceFiles};
-use kube_import::{Changed, Imported, Input, ObjectChange, Options, import_changed};
+use kube_import::{Changed, Imported, ObjectName, Options};
 use policy_engine::{Assumptions, End, PodId, Program, Semantics};
 use policy_model::PolicyId;
 use policy_tables::{Mode, Modes};
@@ -33,7 +33,12 @@ impl std::fmt::Debug for World {
 impl World {
     /// What a state means. The same state means the same in every process.
     pub(crate) fn new(state: &State) -> Result<Self, LabError> {
-        let Imported { snapshot, replicas, files, .. } = imported(state)?;
+        Ok(Self::of(state, imported(state)?))
+    }
+
+    /// `imported` is what the state's objects say.
+    pub(crate) fn of(state: &State, imported: Imported) -> Self {
+        let Imported { snapshot, replicas, files, .. } = imported;
         let options = state.plan_options();
         let plan = Plan::new(snapshot, &replicas, &options, &state.assigned);
         let semantics = match state.setup.profile {
@@ -56,7 +61,7 @@ impl World {
         let pods = plan.snapshot.pods.iter();
         let pods = pods.filter_map(|pod| by_name.get(&(&*pod.namespace, &*pod.name)).copied());
         let pods = pods.collect();
-        Ok(Self { plan, program, enforced, files: Arc::new(files), modes, pods })
+        Self { plan, program, enforced, files: Arc::new(files), modes, pods }
     }
 
     /// Pods of one host network share its addresses, so the place has to tell them apart.
@@ -69,39 +74,45 @@ impl World {
     }
 }
 
-/// What cannot be read or removed is an error: nothing of a change is left out in silence.
-fn imported(state: &State) -> Result<Imported, LabError> {
+/// The state with a change of its objects. What cannot be read or removed is an error: nothing of a change
+/// is left out in silence. Beside it what its objects say.
+pub(crate) fn with_objects(state: &State, change: &Change) -> Result<(State, Imported), LabError> {
     let setup = |text: String| LabError::Setup(text);
-    let options = Options { keep_going: state.setup.keep_going, ..Options::default() };
-    let changes: Result<Vec<ObjectChange>, LabError> = state.changes.iter().map(change).collect();
-    let Changed { imported, not_found } =
-        import_changed(&inputs(&state.setup.files), &changes?, &options)
-            .map_err(|error| setup(error.to_string()))?;
-    if let Some(missing) = not_found.iter().flatten().next() {
+    let names = change.removed.iter().map(|name| name.parse());
+    let removed: Result<Vec<ObjectName>, kube_import::ObjectNameError> = names.collect();
+    let removed = removed.map_err(|error| setup(error.to_string()))?;
+    let Changed { standing, imported, not_found } = state
+        .standing()
+        .changed(&change.files, &removed, &options(state))
+        .map_err(|error| setup(error.to_string()))?;
+    if let Some(missing) = not_found.first() {
         return Err(setup(format!("{missing} is not there, so it cannot be deleted")));
     }
+    let imported = readable(state, imported)?;
+    let mut state = state.clone();
+    state.hold(standing);
+    Ok((state, imported))
+}
+
+fn imported(state: &State) -> Result<Imported, LabError> {
+    let imported = state.standing().import(&options(state));
+    readable(state, imported.map_err(|error| LabError::Setup(error.to_string()))?)
+}
+
+fn options(state: &State) -> Options {
+    Options { keep_going: state.setup.keep_going, ..Options::default() }
+}
+
+fn readable(state: &State, imported: Imported) -> Result<Imported, LabError> {
     if imported.has_errors() && !state.setup.keep_going {
         let error = imported.findings.iter().find(|finding| finding.severity == Severity::Error);
         let error = error.map(|finding| match finding.span {
             Some(span) => format!("{}: {}", imported.files.place(span), finding.message),
             None => finding.message.clone(),
         });
-        return Err(setup(error.unwrap_or_default()));
+        return Err(LabError::Setup(error.unwrap_or_default()));
     }
     Ok(imported)
-}
-
-fn inputs(files: &[(String, String)]) -> Vec<Input> {
-    let text =
-        |(name, text): &(String, String)| Input::Text { name: name.clone(), text: text.clone() };
-    files.iter().map(text).collect()
-}
-
-fn change(change: &Change) -> Result<ObjectChange, LabError> {
-    let names = change.removed.iter().map(|name| name.parse());
-    let removed: Result<_, kube_import::ObjectNameError> = names.collect();
-    let removed = removed.map_err(|error| LabError::Setup(error.to_string()))?;
-    Ok(ObjectChange { with: inputs(&change.files), removed })
 }
 
 /// A policy that went takes its mode along.

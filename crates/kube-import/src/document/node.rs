@@ -1,6 +1,7 @@
 //! One value of a document, with the place where it stands.
 
 use std::borrow::Cow;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 /// A place in the file. Lines and columns count from 1, columns and lengths in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -88,6 +89,27 @@ impl<'t> Node<'t> {
 
     pub fn is_null(&self) -> bool {
         self.value == Value::Null
+    }
+
+    /// The same number for the same value, wherever it stands and whatever the order of its keys.
+    pub(crate) fn print(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        std::mem::discriminant(&self.value).hash(&mut hasher);
+        match &self.value {
+            Value::Null => {}
+            Value::Bool(value) => value.hash(&mut hasher),
+            Value::Number(text) | Value::Text { text, style: _ } => text.hash(&mut hasher),
+            Value::Sequence(items) => items.iter().for_each(|item| item.print().hash(&mut hasher)),
+            Value::Mapping(entries) => {
+                let entry = |entry: &Entry<'_>| {
+                    let mut hasher = DefaultHasher::new();
+                    (&entry.key.text, entry.value.print()).hash(&mut hasher);
+                    hasher.finish()
+                };
+                entries.iter().map(entry).fold(0, u64::wrapping_add).hash(&mut hasher);
+            }
+        }
+        hasher.finish()
     }
 
     /// Nodes of the subtree and its height, for the limits.

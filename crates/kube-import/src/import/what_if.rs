@@ -9,7 +9,7 @@ use crate::owners::{Owners, owner_above};
 use crate::reader::{self, ImportError, Input};
 use finding_model::SourceFiles;
 use policy_model::{Pod, WorkloadRef};
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::str::FromStr;
 
@@ -73,22 +73,6 @@ impl ObjectName {
     }
 }
 
-/// Objects that come, each in the place of one of its name, and objects that go.
-#[derive(Clone, Debug, Default)]
-pub struct ObjectChange {
-    pub with: Vec<Input>,
-    pub removed: Vec<ObjectName>,
-}
-
-/// The input after all changes.
-#[derive(Debug)]
-pub struct Changed {
-    /// Its files are those of the input and of every change.
-    pub imported: Imported,
-    /// For each change what it was to remove and was not there.
-    pub not_found: Vec<Vec<ObjectName>>,
-}
-
 /// Reads the input, and what it would be with the objects of `change` in it and without `removed`.
 pub fn import_what_if(
     base: &[Input],
@@ -107,57 +91,52 @@ pub fn import_what_if(
     Ok(WhatIf { before, after: assembled(after, all_files), not_found })
 }
 
-/// Reads the input and makes one change after the other.
-pub fn import_changed(
-    base: &[Input],
-    changes: &[ObjectChange],
-    options: &Options,
-) -> Result<Changed, ImportError> {
-    let mut reading = Reading::new(options);
-    reading.read(base)?;
-    let mut now = std::mem::take(&mut reading.lowered);
-    let mut not_found = Vec::with_capacity(changes.len());
-    for ObjectChange { with, removed } in changes {
-        reading.read(with)?;
-        let change = std::mem::take(&mut reading.lowered);
-        let (after, missing) = changed(now, change, removed);
-        now = after;
-        not_found.push(missing);
-    }
-    Ok(Changed { imported: assembled(now, reading.files), not_found })
-}
-
 /// The objects after the change, and what it was to remove and was not there.
 fn changed(
     mut base: Lowered,
     change: Lowered,
     removed: &[ObjectName],
 ) -> (Lowered, Vec<ObjectName>) {
-    let present: HashSet<ObjectName> = base.objects.iter().filter_map(ObjectName::of).collect();
-    let mut replaced: HashSet<ObjectName> =
-        change.objects.iter().filter_map(ObjectName::of).collect();
-    let not_found = removed.iter().filter(|name| !present.contains(*name)).cloned().collect();
-    let rolled = rolled_out(&base.objects, &change.objects, removed);
-    replaced.extend(removed.iter().cloned());
-    let owners = Owners::new(base.objects.iter().filter_map(as_workload));
-    let stays = |object: &Object| {
-        let follows = match object {
-            Object::Pod(owned) => rolled.contains(&owners.workload_of(owned)),
-            Object::Workload(workload) => {
-                owner_above(workload).is_some_and(|above| rolled.contains(&above))
-            }
-            Object::Namespace(_)
-            | Object::Node(_)
-            | Object::Terminated
-            | Object::Service(_)
-            | Object::Entry(_)
-            | Object::Policy(_) => false,
-        };
-        !follows && ObjectName::of(object).is_none_or(|name| !replaced.contains(&name))
-    };
-    base.objects.retain(stays);
+    let Difference { mut stays, not_found } = Difference::new(&base.objects, &change, removed);
+    base.objects.retain(|_| stays.pop_front().unwrap_or(true));
     base.append(change);
     (base, not_found)
+}
+
+/// What a change does to objects that are there.
+pub(super) struct Difference {
+    /// For each of them, in order.
+    pub stays: VecDeque<bool>,
+    /// What the change was to remove and is not there.
+    pub not_found: Vec<ObjectName>,
+}
+
+impl Difference {
+    pub(super) fn new(base: &[Object], change: &Lowered, removed: &[ObjectName]) -> Self {
+        let present: HashSet<ObjectName> = base.iter().filter_map(ObjectName::of).collect();
+        let mut replaced: HashSet<ObjectName> =
+            change.objects.iter().filter_map(ObjectName::of).collect();
+        let not_found = removed.iter().filter(|name| !present.contains(*name)).cloned().collect();
+        let rolled = rolled_out(base, &change.objects, removed);
+        replaced.extend(removed.iter().cloned());
+        let owners = Owners::new(base.iter().filter_map(as_workload));
+        let stays = |object: &Object| {
+            let follows = match object {
+                Object::Pod(owned) => rolled.contains(&owners.workload_of(owned)),
+                Object::Workload(workload) => {
+                    owner_above(workload).is_some_and(|above| rolled.contains(&above))
+                }
+                Object::Namespace(_)
+                | Object::Node(_)
+                | Object::Terminated
+                | Object::Service(_)
+                | Object::Entry(_)
+                | Object::Policy(_) => false,
+            };
+            !follows && ObjectName::of(object).is_none_or(|name| !replaced.contains(&name))
+        };
+        Self { stays: base.iter().map(stays).collect(), not_found }
+    }
 }
 
 /// Workloads that are removed, or whose template is another one in the change.

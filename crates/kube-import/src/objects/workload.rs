@@ -3,7 +3,7 @@
 use super::metadata::{Metadata, OwnerRef, Strictness, labels, metadata};
 use super::pod::pod_spec;
 use super::{Object, in_namespace};
-use crate::document::{Decoder, Fields};
+use crate::document::{Decoder, Fields, Node};
 use finding_model::SourceSpan;
 use policy_model::{Pod, PodOrigin, WorkloadKind, WorkloadRef};
 
@@ -14,6 +14,8 @@ pub(crate) struct Workload {
     pub template: Template,
     /// `spec.replicas`, where it is written.
     pub replicas: Option<u32>,
+    /// Of the template as it is written.
+    pub template_print: u64,
     pub span: Option<SourceSpan>,
 }
 
@@ -54,14 +56,16 @@ pub(super) fn lower(
         | WorkloadKind::CronJob
         | WorkloadKind::Pod => false,
     };
-    let template = if is_spent {
-        Template::Spent
+    let (template, template_print) = if is_spent {
+        (Template::Spent, 0)
     } else {
         let holder = if kind == WorkloadKind::CronJob { job_spec(decoder, &spec)? } else { spec };
-        Template::Pod(Box::new(template(decoder, &holder, &id, object)?))
+        let print = holder.field("template").map_or(0, Node::print);
+        (Template::Pod(Box::new(template(decoder, &holder, &id, object)?)), print)
     };
     let span = Some(decoder.span(object.place));
-    Some(Object::Workload(Box::new(Workload { id, controller, template, replicas, span })))
+    let workload = Workload { id, controller, template, replicas, template_print, span };
+    Some(Object::Workload(Box::new(workload)))
 }
 
 /// The outer `None` is an error. A number that no cluster takes is as good as none: no verdict depends on
