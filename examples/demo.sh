@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 target="${CARGO_TARGET_DIR:-target}"
 case "$target" in /*) ;; *) target="$PWD/$target" ;; esac
-PATH="$target/release:$PATH"
+PATH="${WEIR_BINARIES:-$target/release}:$PATH"
 shop=examples/parcel-shop
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*" | if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then cat; else sed 's/\x1b\[[0-9]*m//g'; fi; }
@@ -35,6 +35,7 @@ say "Who reaches the pci namespace today?"
 run map "$shop" --focus pci/
 
 say "All of it, to explore in a browser:"
-page="$(mktemp -d)/parcel-shop.html"
+mkdir -p "$target/demo"
+page="$target/demo/parcel-shop.html"
 weir map "$shop" -o html >"$page"
 echo "$page"

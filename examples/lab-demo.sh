@@ -1,13 +1,13 @@
 #!/bin/sh
 # A tour of the lab on the bundled example: policies on real packets. `make demo` runs it behind demo.sh.
-# Exit codes 1 are answers here; 2 and 3 are failures of the demo. The lab goes with the script.
+# Exit codes 1 are answers here; 2 and 3 are failures of the demo. `weir lab up` runs the tour, which is this
+# script with the lab's name, and ends the lab with it, also when either is killed.
 set -eu
 cd "$(dirname "$0")/.."
 target="${CARGO_TARGET_DIR:-target}"
 case "$target" in /*) ;; *) target="$PWD/$target" ;; esac
-PATH="$target/release:$PATH"
+PATH="${WEIR_BINARIES:-$target/release}:$PATH"
 shop=examples/parcel-shop
-lab="parcel-shop-$$"
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*" | if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then cat; else sed 's/\x1b\[[0-9]*m//g'; fi; }
 run() {
@@ -28,20 +28,19 @@ if [ "$(id -u)" -ne 0 ]; then
   exit 0
 fi
 
-traffic=
-finish() {
-  [ -z "$traffic" ] || { kill "$traffic" 2>/dev/null; wait "$traffic" 2>/dev/null; } || true
-  weir lab down --name "$lab" >/dev/null 2>&1 || true
-}
-trap finish EXIT
-trap 'exit 130' INT TERM
-
-say "The same shop as a small network on this machine: a namespace for each pod, policies enforced in the kernel."
-run up "$shop" --external 203.0.113.9
+if [ $# -eq 0 ]; then
+  lab="parcel-shop-$$"
+  say "The same shop as a small network on this machine: a namespace for each pod, policies enforced in the kernel."
+  echo "$ weir lab up $shop --external 203.0.113.9"
+  exec weir lab up "$shop" --external 203.0.113.9 --name "$lab" -- examples/lab-demo.sh "$lab"
+fi
+lab="$1"
 
 # What an application would do all the time.
-(while weir lab probe --name "$lab" --from shop/ --to pci/payments-db --port 5432 >/dev/null 2>&1; do sleep 1; done) &
+(while weir lab probe --name "$lab" --from shop/ --to pci/payments-db --port 5432; do sleep 1; done) >/dev/null 2>&1 &
 traffic=$!
+trap 'kill "$traffic" 2>/dev/null || true' EXIT
+trap 'exit 130' INT TERM
 
 say "Prometheus scrapes the mailer. Does it?"
 run probe --from monitoring/prometheus --to delivery/mailer --port 9090
@@ -66,8 +65,4 @@ run probe --from shop/web --to pci/payments-db --port 5432
 say "Who reaches whom: every pod tries every port of every other, and every Service. Do the packets do as the policies say?"
 run probe
 
-say "And nothing of it stays."
-run down
-traffic_done=$traffic
-traffic=
-wait "$traffic_done" 2>/dev/null || true
+say "And nothing of it stays: the lab ends with the tour."

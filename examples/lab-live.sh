@@ -4,22 +4,17 @@ set -eu
 cd "$(dirname "$0")/.."
 target="${CARGO_TARGET_DIR:-target}"
 case "$target" in /*) ;; *) target="$PWD/$target" ;; esac
-PATH="$target/release:$PATH"
-lab="parcel-shop-$$"
+PATH="${WEIR_BINARIES:-$target/release}:$PATH"
 
-traffic=
-finish() {
-  [ -z "$traffic" ] || { kill "$traffic" 2>/dev/null; wait "$traffic" 2>/dev/null; } || true
-  weir lab down --name "$lab" >/dev/null 2>&1 || true
-}
-trap finish EXIT
-trap 'exit 130' INT TERM
+if [ $# -eq 0 ]; then
+  lab="parcel-shop-$$"
+  exec weir lab up examples/parcel-shop --external 203.0.113.9 --name "$lab" -- examples/lab-live.sh "$lab"
+fi
+lab="$1"
 
-weir lab up examples/parcel-shop --external 203.0.113.9 --name "$lab"
-(while :; do
+(while weir lab status --name "$lab"; do
   for from in shop/ delivery/ monitoring/prometheus pci/; do
-    weir lab probe --name "$lab" --from "$from" >/dev/null 2>&1 || true
+    weir lab probe --name "$lab" --from "$from" || true
   done
-done) &
-traffic=$!
+done) >/dev/null 2>&1 &
 weir lab watch --name "$lab"

@@ -51,7 +51,6 @@ pub(crate) struct Programs {
     pub(crate) behind_service: OwnedFd,
     pub(crate) sweep: OwnedFd,
     pub(crate) ask: OwnedFd,
-    pub(crate) restore: OwnedFd,
 }
 
 /// The folder of pinned links.

@@ -30,8 +30,6 @@ wire!(
     vector_key,
     connection_key,
     connection,
-    restored,
-    denial,
     service_key,
     event,
     inquiry,

@@ -38,6 +38,15 @@ pub(crate) struct Order {
     pub hook: HookChoice,
 }
 
+/// A line to an agent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Word {
+    Enforce(Box<Order>),
+    /// What was seen until now is to be reported, and then that it was, with this number.
+    Tell(u64),
+}
+
 /// How the programs get at packets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -61,6 +70,8 @@ pub(crate) enum Report {
     Failed { epoch: u64, why: String },
     /// Each a line of our flow JSON.
     Flows(Vec<String>),
+    /// All flows are reported that were seen before the question with this number.
+    Told(u64),
     /// Pods that somebody had detached from the data plane.
     Repaired { pods: usize },
     /// It could not be looked after, but what was written holds.
@@ -78,13 +89,20 @@ pub fn run() -> Result<(), LabError> {
     thread::spawn(move || {
         let mut input = BufReader::new(io::stdin());
         // A line that is no order is of another version, which does not happen: both are one program.
-        while let Ok(Some(order)) = read_line::<Order>(&mut input) {
-            if sender.send(order).is_err() {
+        while let Ok(Some(word)) = read_line::<Word>(&mut input) {
+            if sender.send(word).is_err() {
                 return;
             }
         }
     });
-    let Ok(first) = orders.recv() else { return Ok(()) };
+    let first = loop {
+        match orders.recv() {
+            Ok(Word::Enforce(order)) => break order,
+            // It saw nothing yet.
+            Ok(Word::Tell(number)) => say(&Report::Told(number))?,
+            Err(_gone) => return Ok(()),
+        }
+    };
     match Life::begin(&first) {
         Ok(mut life) => life.go_on(&orders),
         Err(error) => say(&Report::Failed { epoch: 0, why: chain(&error) }),
@@ -120,11 +138,15 @@ impl Life {
         Ok(life)
     }
 
-    fn go_on(&mut self, orders: &Receiver<Order>) -> Result<(), LabError> {
+    fn go_on(&mut self, orders: &Receiver<Word>) -> Result<(), LabError> {
         let mut turned = Instant::now();
         loop {
             match orders.recv_timeout(POLL) {
-                Ok(order) => match World::new(&order.state) {
+                Ok(Word::Tell(number)) => {
+                    self.tell_flows()?;
+                    say(&Report::Told(number))?;
+                }
+                Ok(Word::Enforce(order)) => match World::new(&order.state) {
                     Ok(world) => self.apply(&order, &world)?,
                     Err(error) => {
                         say(&Report::Failed { epoch: order.state.epoch, why: chain(&error) })?;
@@ -213,7 +235,6 @@ fn wanted(Order { node, state, hook: _ }: &Order, world: &World) -> Wanted {
                 interface,
                 addresses: pod.addresses.clone(),
                 open_until_policy: choice.fail_open_start,
-                uid: [0; 16],
             },
             mode,
             established,

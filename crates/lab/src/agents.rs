@@ -1,6 +1,6 @@
 //! The agents of all nodes: started, told what to enforce, listened to, and started again when they end.
 
-use crate::agent::{HookChoice, Order, Report};
+use crate::agent::{HookChoice, Order, Report, Word};
 use crate::error::LabError;
 use crate::flow_log::FlowLog;
 use crate::folder::Folder;
@@ -12,6 +12,7 @@ use net_fabric::Namespace;
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,6 +21,8 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(60);
 /// An agent that ends at once is not started more often than this.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How long a reader of flows waits for an agent that is busy.
+const CATCH_UP: Duration = Duration::from_secs(2);
 /// Of what an agent said last on standard error.
 const MOST_BYTES: u64 = 4096;
 
@@ -33,6 +36,8 @@ struct Shared {
     folder: Folder,
     nodes: Mutex<Vec<Known>>,
     told: Condvar,
+    /// Questions that were asked.
+    asked: AtomicU64,
     flows: Arc<FlowLog>,
 }
 
@@ -43,6 +48,8 @@ struct Known {
     /// What it is to enforce; whoever starts it tells it.
     order: Option<Order>,
     input: Option<ChildStdin>,
+    /// The last question that it answered.
+    told: u64,
     pid: Option<Pid>,
     /// The newest change that it enforces.
     applied: u64,
@@ -73,6 +80,7 @@ impl Agents {
             folder: folder.clone(),
             nodes: Mutex::new(known.collect()),
             told: Condvar::new(),
+            asked: AtomicU64::new(0),
             flows: Arc::clone(flows),
         });
         for (node, namespace) in network.nodes().iter().enumerate() {
@@ -127,6 +135,25 @@ impl Agents {
         }
     }
 
+    /// Returns when the flows of all that happened before are in the log, but for those that an agent who is
+    /// not there, or too busy, reports later.
+    pub(crate) fn catch_up(&self) {
+        let number = self.shared.asked.fetch_add(1, Ordering::Relaxed) + 1;
+        let end = Instant::now() + CATCH_UP;
+        let mut nodes = self.shared.lock();
+        for known in nodes.iter_mut() {
+            known.say(&Word::Tell(number));
+        }
+        let is_late = |known: &Known| known.input.is_some() && known.told < number;
+        while nodes.iter().any(is_late) && Instant::now() < end {
+            let left = end.saturating_duration_since(Instant::now());
+            nodes = match self.shared.told.wait_timeout(nodes, left) {
+                Ok((nodes, _)) => nodes,
+                Err(poisoned) => poisoned.into_inner().0,
+            };
+        }
+    }
+
     /// Ends the agent of a node, as a crash would. It is started again.
     pub(crate) fn kill(&self, node: usize) -> io::Result<()> {
         let nodes = self.shared.lock();
@@ -156,8 +183,14 @@ impl Agents {
 impl Known {
     /// Who is not there, or goes away now, is told when it is started again.
     fn tell(&mut self) {
-        if let (Some(input), Some(order)) = (&mut self.input, &self.order) {
-            drop(write_line(input, order));
+        if let Some(order) = self.order.clone() {
+            self.say(&Word::Enforce(Box::new(order)));
+        }
+    }
+
+    fn say(&mut self, word: &Word) {
+        if let Some(input) = &mut self.input {
+            drop(write_line(input, word));
         }
     }
 }
@@ -197,6 +230,8 @@ impl Shared {
             known.input = input;
             known.pid = Some(Pid::from_child(&child));
             known.tell();
+            // Who asked its predecessor still waits.
+            known.say(&Word::Tell(self.asked.load(Ordering::Relaxed)));
         });
         let last_words = errors.map(|errors| thread::spawn(move || last_words(errors)));
         let heard = match output {
@@ -222,6 +257,9 @@ impl Shared {
         while let Some(report) = read_line::<Report>(&mut output)? {
             match report {
                 Report::Flows(lines) => self.flows.push(lines),
+                Report::Told(number) => {
+                    self.with(node, |known| known.told = known.told.max(number));
+                }
                 Report::Applied { epoch, flipped: _, entries: _, problems } => {
                     self.with(node, |known| {
                         (known.applied, known.problems, known.failed) = (epoch, problems, None);

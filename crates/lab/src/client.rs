@@ -44,7 +44,14 @@ pub struct Entry {
 /// While it is there, so is the lab.
 #[derive(Debug)]
 pub struct Bond {
-    _connection: UnixStream,
+    /// The lab waits for the end of what comes out of it.
+    _held: OwnedFd,
+}
+
+impl Bond {
+    pub(crate) fn new(held: impl Into<OwnedFd>) -> Self {
+        Self { _held: held.into() }
+    }
 }
 
 impl Entry {
@@ -57,8 +64,9 @@ impl Entry {
 }
 
 impl Client {
+    /// Removes what dead labs left, whichever they were.
     pub fn new(folder: Folder) -> Result<Self, LabError> {
-        if folder.remove_if_dead()? {
+        if !Folder::sweep(folder.parent())?.contains(&folder) {
             return Err(LabError::NoLab { name: folder.name().to_owned() });
         }
         Ok(Self { folder })
@@ -198,7 +206,7 @@ impl Client {
         let stream = self.send(Request::Bind)?;
         let mut input = BufReader::new(stream);
         match read_line(&mut input).map_err(|e| self.failed(e))? {
-            Some(Answer::Bound) => Ok(Bond { _connection: input.into_inner() }),
+            Some(Answer::Bound) => Ok(Bond::new(input.into_inner())),
             Some(other) => Err(self.unexpected(&other)),
             None => Err(self.failed(io::ErrorKind::UnexpectedEof.into())),
         }

@@ -64,6 +64,7 @@ fn answer(mut stream: &UnixStream, lab: &Lab, stop: &UnboundedSender<()>) -> io:
         Request::Change(change) => write_made(stream, lab.change(&change)),
         Request::Effects(change) => match lab.with(&change) {
             Ok((_, after)) => {
+                lab.agents.catch_up();
                 let effects = effects::of(&lab.flows.read(0).lines, &moment.world, &after);
                 write_line(&mut stream, &Answer::Effects(effects))
             }
@@ -113,6 +114,7 @@ fn write_made(mut stream: &UnixStream, made: Result<Made, LabError>) -> io::Resu
 
 /// Writing to who went away ends it.
 fn flows(mut stream: &UnixStream, lab: &Lab, follow: bool, new_only: bool) -> io::Result<()> {
+    lab.agents.catch_up();
     let mut from = if new_only { lab.flows.end() } else { 0 };
     if follow {
         // From here on nothing is missed, and whoever waits for that knows it now.

@@ -1,9 +1,9 @@
-//! A command of the user's in a host's network, on the user's terminal.
+//! A command of the user's on the user's terminal: in a host's network, or beside the lab.
 
-use crate::client::Entry;
+use crate::client::{Bond, Client, Entry};
 use crate::error::LabError;
 use crate::folder::Folder;
-use net_fabric::spawn_with_files;
+use net_fabric::{FabricError, spawn_with_files};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use signal_hook::consts::{SIGINT, SIGQUIT};
 use std::fs::{self, File, Metadata};
@@ -27,6 +27,22 @@ pub fn run_inside(
     let mut child = spawn_with_files(command, entry.namespace.as_fd(), &folder.path(), &files)?;
     end_with_lab(&child, entry)?;
     child.wait().map_err(|source| LabError::Process { what: "wait for the command", source })
+}
+
+/// Runs the command to its end, and then ends the lab.
+pub fn run_beside(
+    bond: Bond,
+    folder: Folder,
+    command: &mut Command,
+) -> Result<ExitStatus, LabError> {
+    leave_interrupts_to_the_command()?;
+    let ended = command.status().map_err(|source| FabricError::Spawn {
+        program: command.get_program().to_string_lossy().into_owned(),
+        source,
+    });
+    Client::new(folder)?.stop()?;
+    drop(bond);
+    Ok(ended?)
 }
 
 /// Control-C goes to everything on the terminal; what it means is up to the command.

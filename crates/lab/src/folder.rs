@@ -23,8 +23,15 @@ pub struct Folder {
 /// The lock of a living lab; free when dropped.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    #[expect(dead_code, reason = "the kernel frees the lock when it is closed")]
+    folder: Folder,
     file: File,
+}
+
+impl Lock {
+    /// The lab is over, and nobody may come by who would remove its folder.
+    pub(crate) fn remove_folder(self) -> Result<(), LabError> {
+        self.folder.remove_held(&self.file)
+    }
 }
 
 impl Folder {
@@ -76,7 +83,7 @@ impl Folder {
             match file.try_lock() {
                 Ok(()) if self.is_current(&file)? => {
                     remove_file(&self.socket()).map_err(|e| self.failed(e))?;
-                    return Ok(Lock { file });
+                    return Ok(Lock { folder: self.clone(), file });
                 }
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {

@@ -41,7 +41,7 @@ mod world;
 pub use agent::{HookChoice, run as run_agent};
 pub use client::{Bond, Client, Entry};
 pub use doctor::{Check, CheckState, examine, examine_inside};
-pub use enter::run_inside;
+pub use enter::{run_beside, run_inside};
 pub use error::LabError;
 pub use folder::{Folder, default_parent};
 pub use network::{Host, Network};
@@ -52,7 +52,7 @@ pub use plan::{
 pub use probe::{Cell, Expected, ExpectedVerdict, Observed, disagreement};
 pub use process::run;
 pub use scenario::{Materials, run as run_scenario};
-pub use start::start;
+pub use start::{start, start_bound};
 pub use state::{Change, PodChoice, PolicyMode, Profile, Relabelled, Setup};
 pub use wire::{
     AgentStatus, Attempt, Effect, Effects, Enforcement, ProbeRequest, Status, TrafficRequest,

@@ -10,23 +10,24 @@ use crate::error::LabError;
 use crate::folder::{Folder, Lock};
 use crate::running::Lab;
 use crate::servers::{self, Service};
-use crate::wire::{Progress, Start, read_line, write_line};
+use crate::wire::{Confirmation, Progress, Start, read_line, write_line};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, setsid};
 use std::env::set_current_dir;
 use std::fs::File;
 use std::io::{self, BufReader};
+use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// What the threads tell the main one before the lab is up.
 enum Event {
     Made(Box<Result<Made, LabError>>),
-    /// `up` knows that the lab is up.
-    Confirmed,
+    /// `up` knows that the lab is up. Where the lab is to end with `up`, this is what to wait for.
+    Confirmed(Option<File>),
     /// `up` is gone.
     Abandoned,
 }
@@ -45,16 +46,16 @@ pub fn run(folder: &Folder) -> Result<(), LabError> {
     set_current_dir("/")
         .map_err(|source| LabError::Process { what: "leave the folder of `up`", source })?;
     match make(folder)? {
-        Some(made) => {
+        Some((made, bond)) => {
             detach()?;
-            serve(made)
+            serve(made, bond)
         }
         None => Ok(()),
     }
 }
 
 /// `None` if `up` went away before the lab was up.
-fn make(folder: &Folder) -> Result<Option<Made>, LabError> {
+fn make(folder: &Folder) -> Result<Option<(Made, Option<File>)>, LabError> {
     // A signal to the terminal of `up` is for `up`.
     setsid()
         .map_err(|error| LabError::Process { what: "start a session", source: error.into() })?;
@@ -68,7 +69,7 @@ fn make(folder: &Folder) -> Result<Option<Made>, LabError> {
     for event in events {
         match event {
             Event::Abandoned => return Ok(None),
-            Event::Confirmed => return Ok(made),
+            Event::Confirmed(bond) => return Ok(made.map(|made| (made, bond))),
             Event::Made(result) => match *result {
                 Ok(result) => {
                     say(&Progress::Ready(result.lab.status()))?;
@@ -102,13 +103,21 @@ fn listen_to_up(folder: &Folder, sender: &Sender<Event>) {
                 // Nobody listens when `up` is gone.
                 drop(sender.send(Event::Made(Box::new(made))));
             });
-            match read_line::<String>(&mut input) {
-                Ok(Some(_)) => Event::Confirmed,
-                Ok(None) | Err(_) => Event::Abandoned,
-            }
+            confirmed(&read_line(&mut input))
         }
     };
     drop(sender.send(event));
+}
+
+fn confirmed(said: &io::Result<Option<Confirmation>>) -> Event {
+    match said {
+        Ok(Some(Confirmation::Stay)) => Event::Confirmed(None),
+        Ok(Some(Confirmation::EndWithInput)) => match io::stdin().as_fd().try_clone_to_owned() {
+            Ok(input) => Event::Confirmed(Some(input.into())),
+            Err(_) => Event::Abandoned,
+        },
+        Ok(None) | Err(_) => Event::Abandoned,
+    }
 }
 
 fn set_up(start: Start, folder: &Folder) -> Result<Made, LabError> {
@@ -149,13 +158,25 @@ fn detach() -> Result<(), LabError> {
     detach().map_err(|source| LabError::Process { what: "leave the terminal", source })
 }
 
-fn serve(made: Made) -> Result<(), LabError> {
+/// Returns when nobody has the other end any more.
+fn end_with(mut bond: File, stop: &UnboundedSender<()>) {
+    // However the reading ends, whoever was at the other end is gone.
+    drop(io::copy(&mut bond, &mut io::sink()));
+    // Who serves may have ended by itself.
+    stop.send(()).unwrap_or_default();
+}
+
+fn serve(made: Made, bond: Option<File>) -> Result<(), LabError> {
     let Made { lab, asked, socket, lock } = made;
     let failed = |source| LabError::Process { what: "serve", source };
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let (stop, mut stopped) = unbounded_channel();
     let lab = Arc::new(lab);
+    if let Some(bond) = bond {
+        let stop = stop.clone();
+        thread::spawn(move || end_with(bond, &stop));
+    }
     thread::spawn(move || control::listen(&socket, &lab, &stop));
     let local = tokio::task::LocalSet::new();
     let served = local.block_on(&runtime, async move {
@@ -165,6 +186,6 @@ fn serve(made: Made) -> Result<(), LabError> {
             _ = stopped.recv() => Ok(()),
         }
     });
-    drop(lock);
+    lock.remove_folder()?;
     served.map_err(failed)
 }

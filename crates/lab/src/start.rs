@@ -1,13 +1,14 @@
 //! How `up` starts a lab process and learns that the lab is up.
 
 use crate::agent::HookChoice;
+use crate::client::Bond;
 use crate::error::LabError;
 use crate::folder::Folder;
 use crate::state::Setup;
-use crate::wire::{Progress, Start, Status, read_line, write_line};
+use crate::wire::{Confirmation, Progress, Start, Status, read_line, write_line};
 use net_fabric::{missing_privileges, spawn_apart};
 use std::io::BufReader;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 
 /// `command` runs [`run`](crate::run) with the same folder. Whatever goes wrong, no lab is left.
 pub fn start(
@@ -16,6 +17,29 @@ pub fn start(
     setup: Setup,
     hook: HookChoice,
 ) -> Result<Status, LabError> {
+    let start = Start { setup, hook };
+    let (status, _input) = begin(folder, command, &start, Confirmation::Stay)?;
+    Ok(status)
+}
+
+/// As [`start`], and the lab ends with this process, however that ends, or when the bond is dropped.
+pub fn start_bound(
+    folder: &Folder,
+    command: &mut Command,
+    setup: Setup,
+    hook: HookChoice,
+) -> Result<(Status, Bond), LabError> {
+    let start = Start { setup, hook };
+    let (status, input) = begin(folder, command, &start, Confirmation::EndWithInput)?;
+    Ok((status, Bond::new(input)))
+}
+
+fn begin(
+    folder: &Folder,
+    command: &mut Command,
+    start: &Start,
+    confirmation: Confirmation,
+) -> Result<(Status, ChildStdin), LabError> {
     let missing = missing_privileges();
     if !missing.is_empty() {
         return Err(LabError::Privileges { missing });
@@ -25,7 +49,7 @@ pub fn start(
         return Err(LabError::Exists { name: folder.name().to_owned() });
     }
     let mut child = spawn_apart(command.stdin(Stdio::piped()).stdout(Stdio::piped()))?;
-    let result = talk(&mut child, &Start { setup, hook });
+    let result = talk(&mut child, start, confirmation);
     if result.is_err() {
         // It may have ended by itself.
         drop(child.kill());
@@ -35,7 +59,11 @@ pub fn start(
     result
 }
 
-fn talk(child: &mut Child, start: &Start) -> Result<Status, LabError> {
+fn talk(
+    child: &mut Child,
+    start: &Start,
+    confirmation: Confirmation,
+) -> Result<(Status, ChildStdin), LabError> {
     let (Some(mut input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
         return Err(LabError::Ended(String::new()));
     };
@@ -49,8 +77,8 @@ fn talk(child: &mut Child, start: &Start) -> Result<Status, LabError> {
         }
         Some(Progress::Failed(text)) => Err(LabError::Setup(text)),
         Some(Progress::Ready(status)) => {
-            write_line(&mut input, &"confirmed").map_err(failed)?;
-            Ok(status)
+            write_line(&mut input, &confirmation).map_err(failed)?;
+            Ok((status, input))
         }
     }
 }

@@ -55,6 +55,15 @@ pub(crate) enum Progress {
     Failed(String),
 }
 
+/// What `up` answers: it knows that the lab is up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Confirmation {
+    Stay,
+    /// The lab ends with the pipe that this comes from.
+    EndWithInput,
+}
+
 /// A number for each thing that there is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Status {

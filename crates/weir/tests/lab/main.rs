@@ -4,6 +4,9 @@
 //! Each test has labs of its own in a folder of its own, so that they can run side by side.
 #![cfg(test)]
 
+mod demo;
+mod kernel_objects;
 mod life;
+mod machine;
 mod policies;
 mod test_lab;

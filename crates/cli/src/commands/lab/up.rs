@@ -1,6 +1,7 @@
 //! `weir lab up`: manifests in, a running lab out.
 
 use super::WhichArgs;
+use super::enter::code;
 use crate::arguments::{InputArgs, ProfileArgument};
 use crate::load::load;
 use crate::progress::Progress;
@@ -8,6 +9,7 @@ use crate::{Console, ExpectedError, Outcome};
 use kube_import::Imported;
 use lab::{HookChoice, PodChoice, Profile, Setup, Status};
 use report_formats::{counted, visible};
+use std::ffi::OsString;
 use std::io::Write as _;
 use std::net::IpAddr;
 use std::process::Command;
@@ -18,8 +20,10 @@ Examples:
   weir lab up manifests/
   weir lab up manifests/ --nodes 3 --external 203.0.113.9
   helm template shop ./chart | weir lab up - --name shop
+  weir lab up manifests/ -- weir lab probe
 
-Exit codes: 0 the lab is up, 2 the arguments or the manifests have errors, 3 it could not be made.";
+Exit codes: 0 the lab is up, 2 the arguments or the manifests have errors, 3 it could not be made or ended \
+too early. With CMD, its code.";
 
 /// Make a lab of manifests
 ///
@@ -65,6 +69,10 @@ pub(crate) struct UpArgs {
 
     #[command(flatten)]
     which: WhichArgs,
+
+    /// Run this, and end the lab with it: also when it or this command is killed
+    #[arg(value_name = "CMD", last = true)]
+    command: Vec<OsString>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -82,16 +90,25 @@ pub(super) fn run(args: &UpArgs, console: &mut Console) -> Result<Outcome, Expec
     let imported = load(&args.input, console)?;
     let progress = Progress::start(console, "making the lab");
     let program = std::env::current_exe().map_err(ExpectedError::OwnProgram)?;
-    let mut command = Command::new(program);
-    command.args(["lab", "process", "--name", &args.which.name, "--dir"]).arg(&args.which.dir);
+    let mut lab = Command::new(program);
+    lab.args(["lab", "process", "--name", &args.which.name, "--dir"]).arg(&args.which.dir);
     let hook = match args.hook {
         HookArgument::Tcx => HookChoice::Tcx,
         HookArgument::Clsact => HookChoice::Clsact,
     };
-    let status = lab::start(&folder, &mut command, setup(args, &imported), hook)?;
+    let setup = setup(args, &imported);
+    let Some((program, arguments)) = args.command.split_first() else {
+        let status = lab::start(&folder, &mut lab, setup, hook)?;
+        drop(progress);
+        write_up(&status, start, console)?;
+        return Ok(Outcome::Yes);
+    };
+    let (status, bond) = lab::start_bound(&folder, &mut lab, setup, hook)?;
     drop(progress);
     write_up(&status, start, console)?;
-    Ok(Outcome::Yes)
+    console.out.flush()?;
+    let ended = lab::run_beside(bond, folder, Command::new(program).args(arguments))?;
+    Ok(Outcome::OfCommand(code(ended)))
 }
 
 fn setup(args: &UpArgs, imported: &Imported) -> Setup {
