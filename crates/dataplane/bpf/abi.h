@@ -3,7 +3,9 @@
  * Every map's key and value, and the event: what the kernel program and its loader share. The Rust
  * side is generated from this file's debug information; docs/design/data-plane.md explains it.
  *
- * A change of any layout raises ABI_SCHEMA. No implicit padding: user space writes whole bytes.
+ * A change of any layout raises ABI_SCHEMA. An upgrade reads older entries by the names of their fields, so
+ * a name never changes its meaning or its width: what means something else is called something else.
+ * No implicit padding: user space writes whole bytes.
  */
 #ifndef WEIR_ABI_H
 #define WEIR_ABI_H
@@ -14,7 +16,7 @@
 
 /* Enumerators and not macros, so that debug information carries them to Rust. */
 enum limits {
-	ABI_SCHEMA = 4,
+	ABI_SCHEMA = 5,
 	MAX_WORDS = 16,            /* rules of a profile: 16 * 64 */
 	SUMMARY_WORDS = 3,         /* a profile of so many words has summaries of its rows */
 	MAX_POD_ADDRESSES = 4,     /* of a pod, both families together */
@@ -41,6 +43,7 @@ struct pod {
 	__u32 flags;
 	/* Also its link-local one, if it speaks IPv6: neighbour discovery uses it. */
 	struct address addresses[MAX_POD_ADDRESSES];
+	__u8 uid[16];         /* of the pod in its cluster; zero: not told */
 };
 
 /* policies: what holds for a pod now, by slot. One aligned word, so that one store changes all. */
@@ -319,6 +322,15 @@ struct inquiry {
 	__u16 rule, observed_rule, staged_rule;
 	__u8 verdicts;
 	__u8 reserved[5];
+};
+
+/* ---- upgrades ------------------------------------------------------------------------------ */
+
+/* What `restore` is given, and behind that why it could not enter it. */
+struct restored {
+	struct connection connection;
+	struct connection_key key;
+	__u32 cause;             /* CAUSE_NONE: it is there */
 };
 
 /* ---- limits that user space sets before loading; .rodata ------------------------------------ */

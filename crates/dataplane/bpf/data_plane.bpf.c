@@ -39,6 +39,7 @@ const volatile struct {
 	enum cause cause[0];
 	struct event event[0];
 	struct inquiry inquiry[0];
+	struct restored restored[0];
 } shared_types = {};
 
 #include "parse.h"
@@ -46,6 +47,7 @@ const volatile struct {
 #include "service.h"
 #include "sweep.h"
 #include "ask.h"
+#include "restore.h"
 
 static __always_inline int decide(struct __sk_buff *skb, __u32 direction)
 {
@@ -119,6 +121,18 @@ int ask(struct __sk_buff *skb)
 	if ((void *)(inquiry + 1) > (void *)(long)skb->data_end)
 		return ACTION_DROP;
 	answer(inquiry);
+	return ACTION_NEXT;
+}
+
+/* Attached nowhere; its packet is a connection of an earlier schema's table. */
+SEC("tc")
+int restore(struct __sk_buff *skb)
+{
+	struct restored *restored = (void *)(long)skb->data;
+
+	if ((void *)(restored + 1) > (void *)(long)skb->data_end)
+		return ACTION_DROP;
+	restore_connection(restored);
 	return ACTION_NEXT;
 }
 

@@ -42,7 +42,7 @@ __noinline int parse_arp(struct __sk_buff *skb, struct packet *packet, struct po
 
 	if (!packet || !pod)
 		return CAUSE_MALFORMED;
-	if (bpf_skb_load_bytes(skb, ETHERNET_HEADER, &arp, sizeof(arp)))
+	if (!copy_bytes(skb, ETHERNET_HEADER, &arp, sizeof(arp)))
 		return CAUSE_TRUNCATED;
 	if (arp.hardware != bpf_htons(1) || arp.protocol != bpf_htons(ETHERTYPE_IPV4) ||
 	    arp.hardware_length != 6 || arp.protocol_length != 4)
@@ -68,54 +68,60 @@ static __always_inline int too_short(const struct packet *packet)
 
 static __always_inline int parse_tcp(struct __sk_buff *skb, struct packet *packet)
 {
-	struct tcp_header header;
+	struct tcp_header copy;
+	const struct tcp_header *header = 0;
 	__u32 length;
 
-	if (packet->offset + sizeof(header) > packet->end ||
-	    bpf_skb_load_bytes(skb, packet->offset, &header, sizeof(header)))
+	if (packet->offset + sizeof(*header) <= packet->end)
+		header = header_at(skb, packet->offset, &copy, sizeof(copy));
+	if (!header)
 		return too_short(packet);
-	length = (header.words >> 4) * 4;
-	if (length < sizeof(header))
+	length = (header->words >> 4) * 4;
+	if (length < sizeof(*header))
 		return CAUSE_MALFORMED;
 	if (packet->offset + length > packet->end)
 		return packet->fragmented ? CAUSE_FRAGMENT : CAUSE_MALFORMED;
-	if (!(header.flags & (FLAG_SYN | FLAG_ACK | FLAG_RST | FLAG_FIN)))
+	if (!(header->flags & (FLAG_SYN | FLAG_ACK | FLAG_RST | FLAG_FIN)))
 		return CAUSE_MALFORMED;
-	if (header.flags & FLAG_SYN && header.flags & (FLAG_RST | FLAG_FIN))
+	if (header->flags & FLAG_SYN && header->flags & (FLAG_RST | FLAG_FIN))
 		return CAUSE_MALFORMED;
-	packet->tcp_flags = header.flags;
-	packet->header_base += sizeof(header);
-	set_ports(packet, bpf_ntohs(header.source), bpf_ntohs(header.destination));
+	packet->tcp_flags = header->flags;
+	packet->header_base += sizeof(*header);
+	set_ports(packet, bpf_ntohs(header->source), bpf_ntohs(header->destination));
 	return CAUSE_NONE;
 }
 
 static __always_inline int parse_udp(struct __sk_buff *skb, struct packet *packet)
 {
-	struct udp_header header;
+	struct udp_header copy;
+	const struct udp_header *header = 0;
 	__u32 length;
 
-	if (packet->offset + sizeof(header) > packet->end ||
-	    bpf_skb_load_bytes(skb, packet->offset, &header, sizeof(header)))
+	if (packet->offset + sizeof(*header) <= packet->end)
+		header = header_at(skb, packet->offset, &copy, sizeof(copy));
+	if (!header)
 		return too_short(packet);
-	length = bpf_ntohs(header.length);
-	if (!packet->gso && length < sizeof(header))
+	length = bpf_ntohs(header->length);
+	if (!packet->gso && length < sizeof(*header))
 		return CAUSE_MALFORMED;
 	if (!packet->gso && !packet->fragmented && packet->offset + length > packet->end)
 		return CAUSE_MALFORMED;
-	packet->header_base += sizeof(header);
-	set_ports(packet, bpf_ntohs(header.source), bpf_ntohs(header.destination));
+	packet->header_base += sizeof(*header);
+	set_ports(packet, bpf_ntohs(header->source), bpf_ntohs(header->destination));
 	return CAUSE_NONE;
 }
 
 static __always_inline int parse_sctp(struct __sk_buff *skb, struct packet *packet)
 {
-	struct sctp_header header;
+	struct sctp_header copy;
+	const struct sctp_header *header = 0;
 
-	if (packet->offset + sizeof(header) > packet->end ||
-	    bpf_skb_load_bytes(skb, packet->offset, &header, sizeof(header)))
+	if (packet->offset + sizeof(*header) <= packet->end)
+		header = header_at(skb, packet->offset, &copy, sizeof(copy));
+	if (!header)
 		return too_short(packet);
-	packet->header_base += sizeof(header);
-	set_ports(packet, bpf_ntohs(header.source), bpf_ntohs(header.destination));
+	packet->header_base += sizeof(*header);
+	set_ports(packet, bpf_ntohs(header->source), bpf_ntohs(header->destination));
 	return CAUSE_NONE;
 }
 

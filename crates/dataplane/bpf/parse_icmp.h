@@ -96,7 +96,7 @@ __noinline int check_neighbour(struct __sk_buff *skb, struct packet *packet, str
 		return CAUSE_NONE;
 	if (packet->offset + sizeof(struct icmp_header) + sizeof(target) > packet->end)
 		return CAUSE_TRUNCATED;
-	if (bpf_skb_load_bytes(skb, packet->offset + sizeof(struct icmp_header), &target,
+	if (!copy_bytes(skb, packet->offset + sizeof(struct icmp_header), &target,
 			       sizeof(target)))
 		return CAUSE_TRUNCATED;
 	own_source = is_own(pod, &packet->key.local);
@@ -137,7 +137,7 @@ static __always_inline int parse_icmp(struct __sk_buff *skb, struct packet *pack
 
 	if (packet->offset + sizeof(header) > packet->end)
 		return packet->fragmented ? CAUSE_FRAGMENT : CAUSE_TRUNCATED;
-	if (bpf_skb_load_bytes(skb, packet->offset, &header, sizeof(header)))
+	if (!copy_bytes(skb, packet->offset, &header, sizeof(header)))
 		return CAUSE_TRUNCATED;
 	packet->icmp_type = header.type;
 	packet->icmp_code = header.code;
@@ -150,7 +150,7 @@ static __always_inline int parse_quoted_ip(struct __sk_buff *skb, struct packet 
 	if (quoted->ipv6) {
 		struct ipv6_header header;
 
-		if (bpf_skb_load_bytes(skb, quoted->offset, &header, sizeof(header)))
+		if (!copy_bytes(skb, quoted->offset, &header, sizeof(header)))
 			return CAUSE_ICMP_UNRELATED;
 		*source_of(quoted) = header.source;
 		*destination_of(quoted) = header.destination;
@@ -160,7 +160,7 @@ static __always_inline int parse_quoted_ip(struct __sk_buff *skb, struct packet 
 	}
 	struct ipv4_header header;
 
-	if (bpf_skb_load_bytes(skb, quoted->offset, &header, sizeof(header)))
+	if (!copy_bytes(skb, quoted->offset, &header, sizeof(header)))
 		return CAUSE_ICMP_UNRELATED;
 	if (header.version_and_words >> 4 != 4 || (header.version_and_words & 0xf) < 5)
 		return CAUSE_ICMP_UNRELATED;
@@ -193,7 +193,7 @@ __noinline int parse_quoted(struct __sk_buff *skb, struct packet *packet)
 		return CAUSE_ICMP_UNRELATED;
 	quoted.key.pod = packet->key.pod;
 	if (quoted.offset + sizeof(header) > quoted.end ||
-	    bpf_skb_load_bytes(skb, quoted.offset, &header, sizeof(header)))
+	    !copy_bytes(skb, quoted.offset, &header, sizeof(header)))
 		return CAUSE_ICMP_UNRELATED;
 	if (has_ports(quoted.key.protocol)) {
 		set_ports(&quoted, bpf_ntohs(*(__be16 *)&header), bpf_ntohs(header.checksum));

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
-/*
- * IP headers: addresses, protocol, where the transport header is, fragments. Bytes are copied out, so
- * that it does not matter how the kernel has laid out the packet.
- */
+/* IP headers: addresses, protocol, where the transport header is, fragments. */
 #ifndef WEIR_PARSE_IP_H
 #define WEIR_PARSE_IP_H
 
@@ -11,6 +8,7 @@
 #define MAX_EXTENSIONS 8
 #define MAX_OPTIONS 40
 #define MAX_DATAGRAM 65535
+#define MAX_DIRECT 255 /* where a header begins that is read where it lies */
 
 enum {
 	OPTION_END = 0,
@@ -39,6 +37,30 @@ struct extension_header {
 	__be16 offset_and_more; /* of a fragment; of routing: type and segments left */
 	__be32 identification;
 };
+
+/*
+ * Bytes in pages may still be their sender's to change: a ring of a packet socket is mapped there. They are
+ * drawn to where they are the kernel's alone, so that who routes the packet sees what was decided about.
+ */
+static __always_inline bool is_settled(struct __sk_buff *skb, __u32 until)
+{
+	return until <= skb->data_end - skb->data || !bpf_skb_pull_data(skb, until);
+}
+
+static __always_inline bool copy_bytes(struct __sk_buff *skb, __u32 offset, void *to, __u32 size)
+{
+	return is_settled(skb, offset + size) && !bpf_skb_load_bytes(skb, offset, to, size);
+}
+
+/* A header where it lies; behind many others, which is rare, its copy. */
+static __always_inline const void *header_at(struct __sk_buff *skb, __u32 offset, void *copy, __u32 size)
+{
+	void *start = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+
+	if (offset <= MAX_DIRECT && start + offset + size <= end)
+		return start + offset;
+	return copy_bytes(skb, offset, copy, size) ? copy : 0;
+}
 
 /* The end of the packet, when its header says that `length` bytes follow `start`. */
 static __always_inline int set_end(struct __sk_buff *skb, struct packet *packet, __u32 length)
@@ -75,7 +97,7 @@ __noinline int check_ipv4_options(struct __sk_buff *skb, __u32 length)
 
 		if (at >= length)
 			return CAUSE_NONE;
-		if (bpf_skb_load_bytes(skb, offset, option, 1))
+		if (!copy_bytes(skb, offset, option, 1))
 			return CAUSE_TRUNCATED;
 		if (option[0] == OPTION_END)
 			return CAUSE_NONE;
@@ -85,7 +107,7 @@ __noinline int check_ipv4_options(struct __sk_buff *skb, __u32 length)
 		}
 		if (option[0] == OPTION_LOOSE_SOURCE_ROUTE || option[0] == OPTION_STRICT_SOURCE_ROUTE)
 			return CAUSE_MALFORMED;
-		if (at + 2 > length || bpf_skb_load_bytes(skb, offset + 1, option + 1, 1))
+		if (at + 2 > length || !copy_bytes(skb, offset + 1, option + 1, 1))
 			return CAUSE_MALFORMED;
 		if (option[1] < 2 || at + option[1] > length)
 			return CAUSE_MALFORMED;
@@ -96,39 +118,39 @@ __noinline int check_ipv4_options(struct __sk_buff *skb, __u32 length)
 
 static __always_inline int parse_ipv4(struct __sk_buff *skb, struct packet *packet)
 {
-	struct ipv4_header header;
+	struct ipv4_header copy;
+	const struct ipv4_header *header =
+		header_at(skb, ETHERNET_HEADER, &copy, sizeof(copy));
 	__u32 length, total, fragment;
 	int cause;
 
-	if (bpf_skb_load_bytes(skb, ETHERNET_HEADER, &header, sizeof(header)))
+	if (!header)
 		return CAUSE_TRUNCATED;
-	length = (header.version_and_words & 0xf) * 4;
-	if (header.version_and_words >> 4 != 4 || length < sizeof(header))
+	length = (header->version_and_words & 0xf) * 4;
+	if (header->version_and_words >> 4 != 4 || length < sizeof(*header))
 		return CAUSE_MALFORMED;
-	total = bpf_ntohs(header.total_length);
+	total = bpf_ntohs(header->total_length);
 	/* Packets that the kernel merged may be longer than the field can say: then it is 0. */
 	if (!total && packet->gso)
 		total = skb->len - ETHERNET_HEADER;
 	if (total < length)
 		return CAUSE_MALFORMED;
-	cause = set_end(skb, packet, total);
-	if (!cause && length > sizeof(header))
-		cause = check_ipv4_options(skb, length - sizeof(header));
-	if (cause)
-		return cause;
-	set_ipv4(source_of(packet), header.source);
-	set_ipv4(destination_of(packet), header.destination);
-	packet->key.protocol = header.protocol;
+	set_ipv4(source_of(packet), header->source);
+	set_ipv4(destination_of(packet), header->destination);
+	packet->key.protocol = header->protocol;
 	packet->offset = ETHERNET_HEADER + length;
-	packet->hop_limit = header.time_to_live;
-	fragment = bpf_ntohs(header.fragment);
-	if (!(fragment & 0x3fff))
-		return CAUSE_NONE;
+	packet->hop_limit = header->time_to_live;
+	packet->fragment_protocol = header->protocol;
+	packet->identification = header->identification;
+	fragment = bpf_ntohs(header->fragment);
+	cause = set_end(skb, packet, total);
+	if (!cause && length > sizeof(*header))
+		cause = check_ipv4_options(skb, length - sizeof(*header));
+	if (cause || !(fragment & 0x3fff))
+		return cause;
 	packet->fragmented = 1;
 	packet->more_fragments = !!(fragment & 0x2000);
 	packet->fragment_offset = (fragment & 0x1fff) * 8;
-	packet->fragment_protocol = header.protocol;
-	packet->identification = header.identification;
 	return check_fragment(packet);
 }
 
@@ -197,7 +219,7 @@ __noinline int skip_extensions(struct __sk_buff *skb, struct packet *packet)
 			return CAUSE_UNKNOWN_EXTENSION;
 		if (packet->offset + sizeof(header) > packet->end)
 			return packet->fragmented ? CAUSE_FRAGMENT : CAUSE_TRUNCATED;
-		if (bpf_skb_load_bytes(skb, packet->offset, &header, sizeof(header)))
+		if (!copy_bytes(skb, packet->offset, &header, sizeof(header)))
 			return CAUSE_TRUNCATED;
 		packet->key.protocol = header.next;
 		if (type == PROTOCOL_FRAGMENT) {
@@ -223,30 +245,32 @@ __noinline int skip_extensions(struct __sk_buff *skb, struct packet *packet)
 
 static __always_inline int parse_ipv6(struct __sk_buff *skb, struct packet *packet)
 {
-	struct ipv6_header header;
+	struct ipv6_header copy;
+	const struct ipv6_header *header =
+		header_at(skb, ETHERNET_HEADER, &copy, sizeof(copy));
 	__u32 payload;
 	int cause;
 
-	if (bpf_skb_load_bytes(skb, ETHERNET_HEADER, &header, sizeof(header)))
+	if (!header)
 		return CAUSE_TRUNCATED;
-	if (bpf_ntohl(header.version_and_flow) >> 28 != 6)
+	if (bpf_ntohl(header->version_and_flow) >> 28 != 6)
 		return CAUSE_MALFORMED;
 	/* Such an address would be taken for the IPv4 address in tables (RFC 4942, 2.2). */
-	if (is_mapped_ipv4(&header.source) || is_mapped_ipv4(&header.destination))
+	if (is_mapped_ipv4(&header->source) || is_mapped_ipv4(&header->destination))
 		return CAUSE_MALFORMED;
-	payload = bpf_ntohs(header.payload_length);
+	payload = bpf_ntohs(header->payload_length);
 	if (!payload && packet->gso)
-		payload = skb->len - ETHERNET_HEADER - sizeof(header);
-	cause = set_end(skb, packet, sizeof(header) + payload);
+		payload = skb->len - ETHERNET_HEADER - sizeof(*header);
+	cause = set_end(skb, packet, sizeof(*header) + payload);
 	if (cause)
 		return cause;
-	*source_of(packet) = header.source;
-	*destination_of(packet) = header.destination;
+	*source_of(packet) = header->source;
+	*destination_of(packet) = header->destination;
 	packet->ipv6 = 1;
-	packet->hop_limit = header.hop_limit;
-	packet->key.protocol = header.next;
-	packet->offset = ETHERNET_HEADER + sizeof(header);
-	if (is_extension(header.next) || is_unknown_extension(header.next))
+	packet->hop_limit = header->hop_limit;
+	packet->key.protocol = header->next;
+	packet->offset = ETHERNET_HEADER + sizeof(*header);
+	if (is_extension(header->next) || is_unknown_extension(header->next))
 		cause = skip_extensions(skb, packet);
 	if (!cause && packet->fragmented && !packet->fragment_offset)
 		packet->header_base = packet->offset - packet->header_base;

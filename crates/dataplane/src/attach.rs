@@ -51,6 +51,7 @@ pub(crate) struct Programs {
     pub(crate) behind_service: OwnedFd,
     pub(crate) sweep: OwnedFd,
     pub(crate) ask: OwnedFd,
+    pub(crate) restore: OwnedFd,
 }
 
 /// The folder of pinned links.

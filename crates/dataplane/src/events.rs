@@ -3,6 +3,7 @@
 //! Each CPU numbers its events. A gap is a loss, and the next sighting of that CPU says how much was lost.
 
 use crate::kernel_store::of_libbpf;
+use crate::layout::Layout;
 use crate::skeleton::types::{
     self, cause, connection_flags, event, event_kind, limits, verdict_bits,
 };
@@ -25,6 +26,8 @@ pub struct Events {
     found: Rc<RefCell<Vec<event>>>,
     /// By CPU: the number that its next event should have.
     next: BTreeMap<u16, u32>,
+    /// What was read before this reader was made.
+    backlog: Vec<Sighting>,
 }
 
 impl fmt::Debug for Events {
@@ -34,16 +37,34 @@ impl fmt::Debug for Events {
 }
 
 impl Events {
-    pub(crate) fn new(ring: &MapHandle) -> io::Result<Self> {
+    /// `backlog` is older than what the ring has.
+    pub(crate) fn new(ring: &MapHandle, backlog: Vec<Sighting>) -> io::Result<Self> {
+        Ok(Self { backlog, ..Self::read_by(ring, value_of::<event>)? })
+    }
+
+    /// Of a ring that an earlier schema's programs wrote to.
+    pub(crate) fn of_layout(ring: &MapHandle, layout: Layout) -> io::Result<Self> {
+        Self::read_by(ring, move |bytes| value_of::<event>(&layout.convert(bytes)?))
+    }
+
+    fn read_by(
+        ring: &MapHandle,
+        read: impl Fn(&[u8]) -> Option<event> + 'static,
+    ) -> io::Result<Self> {
         let found = Rc::new(RefCell::new(Vec::new()));
         let sink = Rc::clone(&found);
         let mut builder = RingBufferBuilder::new();
         let take = move |bytes: &[u8]| {
-            sink.borrow_mut().extend(value_of::<event>(bytes));
+            sink.borrow_mut().extend(read(bytes));
             0
         };
         builder.add(ring, take).map_err(of_libbpf)?;
-        Ok(Self { ring: builder.build().map_err(of_libbpf)?, found, next: BTreeMap::new() })
+        Ok(Self {
+            ring: builder.build().map_err(of_libbpf)?,
+            found,
+            next: BTreeMap::new(),
+            backlog: Vec::new(),
+        })
     }
 
     /// Everything that waits in the ring, oldest first.
@@ -51,7 +72,7 @@ impl Events {
         self.ring.consume().map_err(of_libbpf)?;
         let clock = Clock::now()?;
         let found = std::mem::take(&mut *self.found.borrow_mut());
-        let mut sightings = Vec::with_capacity(found.len());
+        let mut sightings = std::mem::take(&mut self.backlog);
         for event in found {
             let expected = self.next.insert(event.cpu, event.sequence.wrapping_add(1));
             // A number that went back is that of a data plane that was made anew.

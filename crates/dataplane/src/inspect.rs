@@ -2,8 +2,10 @@
 
 use crate::attach;
 use crate::kernel_store::of_libbpf;
+use crate::object::SCHEMA;
+use crate::pins;
 use crate::pods::{PodInterface, PodNumber, interface_of};
-use crate::skeleton::types::{self, cause, node_word};
+use crate::skeleton::types::{self, cause};
 use crate::wire::{address_of, value_of};
 use crate::writer::{PodMode, PolicyWord};
 use flow_model::Cause;
@@ -18,6 +20,8 @@ use std::path::{Path, PathBuf};
 /// A data plane as its pins show it.
 #[derive(Debug)]
 pub struct Inspection {
+    root: PathBuf,
+    schema: u32,
     folder: PathBuf,
 }
 
@@ -77,36 +81,35 @@ pub struct ConnectionState {
 impl Inspection {
     /// The newest schema below `root`; `None` where nothing is pinned.
     pub fn open(root: &Path) -> io::Result<Option<Self>> {
-        let entries = match fs::read_dir(root) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let mut newest: Option<(u32, PathBuf)> = None;
-        for entry in entries {
-            let path = entry?.path();
-            let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
-            let schema = name.and_then(|name| name.strip_prefix('v')?.parse().ok());
-            if let Some(schema) = schema {
-                newest = newest.max(Some((schema, path)));
-            }
-        }
-        Ok(newest.map(|(_, folder)| Self { folder }))
+        let newest = pins::schemas(root)?.pop_last();
+        Ok(newest.map(|(schema, folder)| Self { root: root.to_owned(), schema, folder }))
     }
 
+    /// Of the pins. Another version's can be ended here, and not read.
+    pub fn schema(&self) -> u32 {
+        self.schema
+    }
+
+    /// # Errors
+    /// Also for another version's data plane.
     pub fn state(&self) -> io::Result<PlaneState> {
+        self.must_be_ours()?;
         let pods = self.pods()?;
         Ok(PlaneState {
-            schema: self.node_word(node_word::NODE_SCHEMA)?,
+            schema: self.schema,
             pods,
             tables: self.tables()?,
             counters: self.counters()?,
-            links: names(&self.folder.join("links"))?,
+            links: names(&pins::links(&self.folder))?,
         })
     }
 
     /// Of every pod, in no order.
+    ///
+    /// # Errors
+    /// Also for another version's data plane.
     pub fn connections(&self) -> io::Result<Vec<ConnectionState>> {
+        self.must_be_ours()?;
         let map = self.map("connections")?;
         let mut connections = Vec::new();
         for key in map.keys() {
@@ -121,21 +124,34 @@ impl Inspection {
         Ok(connections)
     }
 
-    /// Ends enforcement, whoever began it: nothing stays in the kernel. The calling thread is in the
-    /// node's network namespace.
+    /// Ends enforcement, whoever began it, by whatever schema: nothing stays in the kernel. The calling
+    /// thread is in the node's network namespace.
     pub fn detach(self) -> io::Result<()> {
-        let interfaces: Vec<u32> = self.pods()?.iter().map(|pod| pod.interface.interface).collect();
-        attach::detach_all(&self.folder.join("links"), &interfaces)?;
-        fs::remove_dir_all(&self.folder)
+        for folder in pins::schemas(&self.root)?.into_values() {
+            let pods = MapHandle::from_pinned_path(pins::maps(&folder).join("pods"));
+            let interfaces: Vec<u32> =
+                pods.map_err(of_libbpf)?.keys().filter_map(|key| value_of(&key)).collect();
+            attach::detach_all(&pins::links(&folder), &interfaces)?;
+            fs::remove_dir_all(&folder)?;
+        }
+        Ok(())
+    }
+
+    fn must_be_ours(&self) -> io::Result<()> {
+        let (found, ours) = (self.schema, SCHEMA);
+        if found == ours {
+            return Ok(());
+        }
+        let what = if found < ours {
+            "the agent of this version upgrades it in place when it starts"
+        } else {
+            "use the newer version that made it"
+        };
+        Err(io::Error::other(format!("it has schema {found}, and this is schema {ours}: {what}")))
     }
 
     fn map(&self, name: &str) -> io::Result<MapHandle> {
-        MapHandle::from_pinned_path(self.folder.join("maps").join(name)).map_err(of_libbpf)
-    }
-
-    fn node_word(&self, word: node_word) -> io::Result<u32> {
-        let value = self.map("node")?.lookup(&word.0.to_ne_bytes(), MapFlags::ANY);
-        Ok(value.map_err(of_libbpf)?.and_then(|value| value_of(&value)).unwrap_or_default())
+        MapHandle::from_pinned_path(pins::maps(&self.folder).join(name)).map_err(of_libbpf)
     }
 
     fn pods(&self) -> io::Result<Vec<PodState>> {
@@ -167,7 +183,7 @@ impl Inspection {
 
     fn tables(&self) -> io::Result<Vec<TableState>> {
         let mut tables = Vec::new();
-        for name in names(&self.folder.join("maps"))? {
+        for name in names(&pins::maps(&self.folder))? {
             let map = self.map(&name)?;
             // A ring has no keys.
             let entries = if map.key_size() == 0 { 0 } else { map.keys().count() };

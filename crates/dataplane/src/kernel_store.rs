@@ -10,6 +10,7 @@ use memmap2::MmapRaw;
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Entries in one call: more would keep a CPU in the kernel for milliseconds.
@@ -24,8 +25,9 @@ pub(crate) struct KernelStore {
 }
 
 impl KernelStore {
-    /// `map` gives the map of a name.
-    pub(crate) fn new(map: impl Fn(&str) -> io::Result<MapHandle>) -> io::Result<Self> {
+    /// `maps`: the folder of their pins.
+    pub(crate) fn pinned(maps: &Path) -> io::Result<Self> {
+        let map = |name: &str| MapHandle::from_pinned_path(maps.join(name)).map_err(of_libbpf);
         let tables = Table::ALL.into_iter().map(|table| Ok((table, map(table.name())?)));
         Ok(Self {
             words: Words::new(&map(Table::Policies.name())?)?,
@@ -61,27 +63,11 @@ impl KernelStore {
 
 impl Store for KernelStore {
     fn put(&mut self, table: Table, entries: &Batch) -> io::Result<()> {
-        let map = self.table(table)?;
-        let (key, value) = (map.key_size() as usize, map.value_size() as usize);
-        let at_once = AT_ONCE as usize;
-        let keys = entries.keys.chunks(at_once * key);
-        for (keys, values) in keys.zip(entries.values.chunks(at_once * value)) {
-            let count = u32::try_from(keys.len() / key).unwrap_or(AT_ONCE);
-            map.update_batch(keys, values, count, MapFlags::ANY, MapFlags::ANY)
-                .map_err(of_libbpf)?;
-        }
-        Ok(())
+        put_into(self.table(table)?, entries)
     }
 
     fn entries(&self, table: Table) -> io::Result<Batch> {
-        let map = self.table(table)?;
-        let mut entries = Batch::default();
-        for key in map.keys() {
-            if let Some(value) = map.lookup(&key, MapFlags::ANY).map_err(of_libbpf)? {
-                entries.entry(&key, &value);
-            }
-        }
-        Ok(entries)
+        entries_of(self.table(table)?)
     }
 
     fn remove(&mut self, table: Table, keys: &Batch) -> io::Result<()> {
@@ -141,6 +127,29 @@ impl Store for KernelStore {
     fn wait_for_packets(&mut self) -> io::Result<()> {
         self.grace.wait()
     }
+}
+
+/// All or some of the entries; which ones is not known after an error.
+pub(crate) fn put_into(map: &MapHandle, entries: &Batch) -> io::Result<()> {
+    let (key, value) = (map.key_size() as usize, map.value_size() as usize);
+    let at_once = AT_ONCE as usize;
+    let keys = entries.keys.chunks(at_once * key);
+    for (keys, values) in keys.zip(entries.values.chunks(at_once * value)) {
+        let count = u32::try_from(keys.len() / key).unwrap_or(AT_ONCE);
+        map.update_batch(keys, values, count, MapFlags::ANY, MapFlags::ANY).map_err(of_libbpf)?;
+    }
+    Ok(())
+}
+
+/// Everything that is in the map, or was at the time.
+pub(crate) fn entries_of(map: &MapHandle) -> io::Result<Batch> {
+    let mut entries = Batch::default();
+    for key in map.keys() {
+        if let Some(value) = map.lookup(&key, MapFlags::ANY).map_err(of_libbpf)? {
+            entries.entry(&key, &value);
+        }
+    }
+    Ok(entries)
 }
 
 /// The kernel's error number, which is what a reader can look up.

@@ -11,6 +11,8 @@
 //! events             the ring, as sightings
 //! verifier           what it takes to show that the programs are harmless
 //! inspect            what is pinned, looked at from outside
+//! pins · layout      where a data plane is pinned, and its entries in the layout of another version
+//! upgrade            takes over from an earlier schema, in place
 //! node_plane         all of it for one node, pinned so that it outlives the process
 //! ```
 //!
@@ -24,10 +26,13 @@ mod facts;
 mod inquiry;
 mod inspect;
 mod kernel_store;
+mod layout;
 mod node_plane;
 mod object;
+mod pins;
 mod pods;
 pub mod skeleton;
+mod upgrade;
 mod verifier;
 mod wire;
 mod writer;
@@ -40,5 +45,6 @@ pub use inspect::{ConnectionState, Inspection, PlaneState, PodPolicyState, PodSt
 pub use node_plane::{NodePlane, OpenError, Options, PodPolicy};
 pub use object::{DEFAULT_SETTINGS, load, open};
 pub use pods::{PodInterface, PodNumber};
+pub use upgrade::Upgraded;
 pub use verifier::{Verified, verify};
 pub use writer::{Established, PodMode, ServicesError, Table, WriteError, Written};

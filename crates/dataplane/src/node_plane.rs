@@ -10,13 +10,15 @@ use crate::facts;
 use crate::inquiry::{self, Answer, Inquiry};
 use crate::kernel_store::{KernelStore, of_libbpf};
 use crate::object::{self, DEFAULT_SETTINGS};
+use crate::pins;
 use crate::pods::{PodInterface, PodNumber, Pods};
 use crate::skeleton::types::{node_word, settings};
+use crate::upgrade::{Predecessor, Upgraded};
 use crate::writer::{
     Established, Place, PodMode, PolicyWord, Services, ServicesError, Store, WriteError, Writer,
     Written,
 };
-use flow_model::PodWord;
+use flow_model::{PodWord, Sighting};
 use libbpf_rs::skel::OpenSkel;
 use libbpf_rs::{MapHandle, OpenMapMut};
 use net_types::Protocol;
@@ -26,7 +28,7 @@ use policy_tables::{ProfileTable, Tables};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
-use std::mem::MaybeUninit;
+use std::mem::{self, MaybeUninit};
 use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -60,7 +62,7 @@ impl Default for Options {
 pub enum OpenError {
     #[error("`{}` is not in a BPF file system: mount one, for example `mount -t bpf bpf {}`", .0.display(), .0.display())]
     NotBpfFileSystem(PathBuf),
-    #[error("the data plane in `{}` has schema {found}, and this is schema {ours}: use the version that made it, or `weir dataplane detach` it", folder.display())]
+    #[error("the data plane in `{}` has schema {found}, which schema {ours} cannot take over: use the version that made it, or `weir dataplane detach` it", folder.display())]
     OtherSchema { folder: PathBuf, found: u32, ours: u32 },
     #[error("cannot {doing}: {source}")]
     Kernel {
@@ -89,6 +91,9 @@ pub struct NodePlane {
     services: Services,
     pods: Pods,
     sees_backends: bool,
+    upgraded: Option<Upgraded>,
+    /// What an earlier version's programs reported, and nobody has read.
+    backlog: Vec<Sighting>,
 }
 
 impl NodePlane {
@@ -101,8 +106,9 @@ impl NodePlane {
         if !is_bpf_file_system(root).map_err(|error| failed("look at the folder of pins", error))? {
             return Err(OpenError::NotBpfFileSystem(root.to_owned()));
         }
-        let folder = root.join(format!("v{}", object::SCHEMA));
-        let (maps, links) = (folder.join("maps"), folder.join("links"));
+        let folder = pins::folder(root, object::SCHEMA);
+        let (maps, links) = (pins::maps(&folder), pins::links(&folder));
+        let before = predecessor(root, &folder)?;
         for path in [&maps, &links] {
             fs::create_dir_all(path).map_err(|error| failed("create the folder of pins", error))?;
         }
@@ -110,16 +116,59 @@ impl NodePlane {
             .map_err(|error| failed("read the kernel's types", error))?;
         let settings = settings { nf_conn_btf_id: tracked, ..options.settings };
         let (programs, mut store) = load(&maps, &Options { settings, ..options.clone() })?;
-        claim_schema(&store, &folder)?;
+        if let Some(before) = &before
+            && !is_complete(&store)?
+        {
+            before
+                .fill(&maps)
+                .and_then(|()| before.restore(&maps, programs.restore.as_fd()))
+                .map_err(|error| failed("copy what an earlier version wrote", error))?;
+        }
+        let of_schema = |error| failed("write the schema", error);
+        store.set_node_word(node_word::NODE_SCHEMA, object::SCHEMA).map_err(of_schema)?;
         let pods = Pods::adopt(&mut store).map_err(|error| failed("read the pods", error))?;
         let slots: Vec<u32> = pods.slots().collect();
         let writer = Writer::adopt(&mut store, &slots)
             .map_err(|error| failed("read the policies", error))?;
         let links = Links::new(links, options.hook);
         let (services, sees_backends) = (Services::default(), tracked != 0);
-        let plane = Self { folder, links, programs, store, writer, services, pods, sees_backends };
-        plane.attach_all()?;
+        let (upgraded, backlog) = (None, Vec::new());
+        let mut plane = Self {
+            folder,
+            links,
+            programs,
+            store,
+            writer,
+            services,
+            pods,
+            sees_backends,
+            upgraded,
+            backlog,
+        };
+        match before {
+            None => plane.attach_all()?,
+            Some(before) => plane.take_over(before)?,
+        }
         Ok(plane)
+    }
+
+    /// From here on our programs decide; what theirs did until then follows.
+    fn take_over(&mut self, before: Predecessor) -> Result<(), OpenError> {
+        let of_upgrade = |error| failed("take over from an earlier version", error);
+        let maps = pins::maps(&self.folder);
+        before.move_links(&pins::links(&self.folder)).map_err(of_upgrade)?;
+        self.attach_all()?;
+        self.store.wait_for_packets().map_err(of_upgrade)?;
+        let upgraded = before.restore(&maps, self.programs.restore.as_fd()).map_err(of_upgrade)?;
+        self.backlog = before.take_reports(&maps).map_err(of_upgrade)?;
+        before.remove().map_err(of_upgrade)?;
+        self.upgraded = Some(upgraded);
+        Ok(())
+    }
+
+    /// What this process found of an earlier schema, and took over.
+    pub fn upgraded(&self) -> Option<Upgraded> {
+        self.upgraded
     }
 
     fn attach_all(&self) -> Result<(), OpenError> {
@@ -138,10 +187,9 @@ impl NodePlane {
     }
 
     /// What the programs report. One reader at a time.
-    pub fn events(&self) -> io::Result<Events> {
-        Events::new(
-            &MapHandle::from_pinned_path(self.folder.join("maps/events")).map_err(of_libbpf)?,
-        )
+    pub fn events(&mut self) -> io::Result<Events> {
+        let ring = MapHandle::from_pinned_path(pins::maps(&self.folder).join("events"));
+        Events::new(&ring.map_err(of_libbpf)?, mem::take(&mut self.backlog))
     }
 
     pub fn pods(&self) -> impl Iterator<Item = (PodNumber, &PodInterface)> {
@@ -279,17 +327,28 @@ fn is_bpf_file_system(folder: &Path) -> io::Result<bool> {
     Ok(statfs(folder)?.filesystem_type() == BPF_FS_MAGIC)
 }
 
-/// The pins are of this schema, or nobody's yet.
-fn claim_schema(store: &KernelStore, folder: &Path) -> Result<(), OpenError> {
-    let of_node = |error| failed("read the schema", error);
-    match store.node_word(node_word::NODE_SCHEMA).map_err(of_node)? {
-        0 => store.set_node_word(node_word::NODE_SCHEMA, object::SCHEMA).map_err(of_node),
-        object::SCHEMA => Ok(()),
-        found => {
-            let folder = folder.to_owned();
-            Err(OpenError::OtherSchema { folder, found, ours: object::SCHEMA })
+/// An earlier schema's data plane, if there is one. What an upgrade began and did not get to link is removed.
+fn predecessor(root: &Path, folder: &Path) -> Result<Option<Predecessor>, OpenError> {
+    let of_pins = |error| failed("read the folder of pins", error);
+    let ours = object::SCHEMA;
+    let before = Predecessor::find(root, ours)
+        .map_err(of_pins)?
+        .map_err(|found| OpenError::OtherSchema { folder: root.to_owned(), found, ours })?;
+    if before.is_some() && folder.exists() {
+        let maps = pins::maps(folder);
+        let node = KernelStore::pinned(&maps).ok();
+        let complete = node.map(|store| is_complete(&store)).transpose()?;
+        if complete != Some(true) {
+            fs::remove_dir_all(folder).map_err(of_pins)?;
         }
     }
+    Ok(before)
+}
+
+/// The schema is written when all tables are.
+fn is_complete(store: &KernelStore) -> Result<bool, OpenError> {
+    let schema = store.node_word(node_word::NODE_SCHEMA);
+    schema.map(|schema| schema != 0).map_err(|error| failed("read the schema", error))
 }
 
 fn is_gone(error: &io::Error) -> bool {
@@ -320,10 +379,9 @@ fn load(maps: &Path, options: &Options) -> Result<(Programs, KernelStore), OpenE
         behind_service: program(skeleton.progs.behind_service.as_fd())?,
         sweep: program(skeleton.progs.sweep.as_fd())?,
         ask: program(skeleton.progs.ask.as_fd())?,
+        restore: program(skeleton.progs.restore.as_fd())?,
     };
-    let store =
-        KernelStore::new(|name| MapHandle::from_pinned_path(maps.join(name)).map_err(of_libbpf));
-    Ok((programs, store.map_err(|error| failed("open the maps", error))?))
+    Ok((programs, KernelStore::pinned(maps).map_err(|error| failed("open the maps", error))?))
 }
 
 fn size_and_pin(

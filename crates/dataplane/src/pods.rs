@@ -27,6 +27,9 @@ pub struct PodInterface {
     pub addresses: Vec<IpAddr>,
     /// Passes everything until a policy is written, instead of nothing.
     pub open_until_policy: bool,
+    /// Of the pod in its cluster, so that the next pod with the same interface and addresses is another one.
+    /// Zero where nobody told.
+    pub uid: [u8; 16],
 }
 
 const MAX_SLOTS: u32 = 4096;
@@ -154,6 +157,7 @@ pub(crate) fn interface_of(interface: u32, pod: &types::pod) -> PodInterface {
         interface,
         addresses: addresses.collect(),
         open_until_policy: pod.flags & types::pod_flags::POD_OPEN_UNTIL_POLICY.0 != 0,
+        uid: pod.uid,
     }
 }
 
@@ -174,6 +178,7 @@ fn record(slot: u32, number: PodNumber, pod: &PodInterface) -> types::pod {
         id: number.0,
         n_addresses: u32::try_from(pod.addresses.len()).unwrap_or_default(),
         flags: if pod.open_until_policy { types::pod_flags::POD_OPEN_UNTIL_POLICY.0 } else { 0 },
+        uid: pod.uid,
         ..types::pod::default()
     };
     for (slot, of) in record.addresses.iter_mut().zip(&pod.addresses) {

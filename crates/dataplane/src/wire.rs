@@ -30,6 +30,8 @@ wire!(
     vector_key,
     connection_key,
     connection,
+    restored,
+    denial,
     service_key,
     event,
     inquiry,

@@ -30,6 +30,7 @@ fn pod() -> PodInterface {
         interface: INTERFACE,
         addresses: vec![IpAddr::from([10, 0, 0, 1])],
         open_until_policy: false,
+        uid: [0; 16],
     }
 }
 

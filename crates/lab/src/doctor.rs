@@ -161,6 +161,7 @@ fn attached(root: &Path, hook: Hook) -> Result<(String, bool), String> {
         interface: LOOPBACK,
         addresses: vec![IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1))],
         open_until_policy: false,
+        uid: [0; 16],
     };
     plane.add_pod(&pod).map_err(|error| error.to_string())?;
     let took = format!("loaded and attached in {} ms", start.elapsed().as_millis());

@@ -2,7 +2,8 @@
 
 use crate::wanted::{Wanted, WantedPod};
 use dataplane::{
-    Events, NodePlane, OpenError, Options, PodNumber, PodPolicy, ServicesError, WriteError,
+    Events, NodePlane, OpenError, Options, PodNumber, PodPolicy, ServicesError, Upgraded,
+    WriteError,
 };
 use flow_attribution::{Attribution, Epoch};
 use flow_model::{Flow, Timestamp};
@@ -73,7 +74,7 @@ impl Agent {
     /// Goes on where an earlier process stopped, if one did. The calling thread is in the node's network
     /// namespace, here and in every later call.
     pub fn open(node: &str, root: &Path, options: &Options) -> Result<Self, AgentError> {
-        let plane = NodePlane::open(root, options)?;
+        let mut plane = NodePlane::open(root, options)?;
         let events = plane.events().map_err(of_kernel("read events"))?;
         Ok(Self {
             node: node.into(),
@@ -83,6 +84,11 @@ impl Agent {
             tables: None,
             pending: None,
         })
+    }
+
+    /// What this process found of an earlier version's data plane, and took over.
+    pub fn upgraded(&self) -> Option<Upgraded> {
+        self.plane.upgraded()
     }
 
     /// Makes the kernel enforce this and nothing else.

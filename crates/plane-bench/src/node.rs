@@ -58,6 +58,7 @@ impl Node {
             interface: INTERFACE,
             addresses: vec![address(crate::world::LOCAL)],
             open_until_policy: false,
+            uid: [0; 16],
         };
         let number = plane.add_pod(&pod)?;
         let maps = root.join(format!("v{}/maps", limits::ABI_SCHEMA.0));

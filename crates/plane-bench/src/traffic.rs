@@ -122,7 +122,7 @@ fn with(way: Way, root: &Path, duration: Duration) -> Result<(f64, f64)> {
     let [client, server] = &pods[..] else { return Err(anyhow!("two namespaces")) };
     let ended = AtomicBool::new(false);
     let measured = thread::scope(|scope| {
-        let reading = scope.spawn(|| plane.as_ref().map_or(Ok(0), |plane| read(plane, &ended)));
+        let reading = scope.spawn(|| plane.as_mut().map_or(Ok(0), |plane| read(plane, &ended)));
         let measured = connections(client, server, duration)
             .and_then(|rate| Ok((rate, throughput(client, server, duration)?)));
         ended.store(true, Ordering::Relaxed);
@@ -186,7 +186,8 @@ fn enforce(root: &Path) -> Result<NodePlane> {
     let mut policies = Vec::new();
     for (local, (number, interface)) in locals.iter().zip((0..).zip(FIRST_LINK..)) {
         let addresses = vec![pod(number)];
-        let interface = PodInterface { interface, addresses, open_until_policy: false };
+        let interface =
+            PodInterface { interface, addresses, open_until_policy: false, uid: [0; 16] };
         let number = plane.add_pod(&interface)?;
         policies.push(PodPolicy { number, pod: local.pod, mode, established });
     }
@@ -205,7 +206,7 @@ fn to_port(port: u16) -> Rule {
 }
 
 /// Takes what is reported, as an agent does, ten times a second; how many events there were.
-fn read(plane: &NodePlane, ended: &AtomicBool) -> Result<usize> {
+fn read(plane: &mut NodePlane, ended: &AtomicBool) -> Result<usize> {
     let mut events = plane.events()?;
     let mut n_events = 0;
     while !ended.load(Ordering::Relaxed) {

@@ -64,7 +64,7 @@ impl Plane {
         }
         self.n_made += 1;
         let root = self.root.join(self.n_made.to_string());
-        let node = NodePlane::open(&root, &Options::default()).unwrap();
+        let mut node = NodePlane::open(&root, &Options::default()).unwrap();
         let programs = Programs::over(&root.join(format!("v{}/maps", limits::ABI_SCHEMA.0)));
         let events = node.events().unwrap();
         self.open = Some(Open { node, programs, events, numbers: BTreeMap::new() });
@@ -124,7 +124,10 @@ impl Open {
         let wanted: BTreeMap<PodId, PodInterface> = (step.locals.iter().zip(FIRST_LINK..))
             .map(|(pod, interface)| {
                 let addresses = step.addresses(*pod).to_vec();
-                (*pod, PodInterface { interface, addresses, open_until_policy: false })
+                (
+                    *pod,
+                    PodInterface { interface, addresses, open_until_policy: false, uid: [0; 16] },
+                )
             })
             .collect();
         let known = std::mem::take(&mut self.numbers);

@@ -1,10 +1,13 @@
 //! Packets that no kernel would send.
 
-use etherparse::PacketBuilder;
+use etherparse::{PacketBuilder, UdpHeader};
 use net_fabric::Namespace;
+use nix::fcntl::{SpliceFFlags, splice};
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrStorage, sendto, socket,
+    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrStorage, connect, sendto,
+    socket,
 };
+use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd as _;
 
@@ -31,4 +34,24 @@ pub(crate) fn send_syn(namespace: &Namespace, from: SocketAddr, to: SocketAddr) 
         sendto(raw.as_raw_fd(), &packet, &to, MsgFlags::empty()).unwrap()
     });
     assert_eq!(sent.unwrap(), packet.len());
+}
+
+/// A datagram of which the packet has all but the IP header in pages that the sender gave the kernel.
+pub(crate) fn send_in_pages(namespace: &Namespace, to: SocketAddr) {
+    let family =
+        if to.is_ipv4() { AddressFamily::Inet } else { unreachable!("IPv6 needs a checksum") };
+    let mut datagram = Vec::new();
+    let header =
+        UdpHeader { source_port: 5_000, destination_port: to.port(), length: 11, checksum: 0 };
+    header.write(&mut datagram).unwrap();
+    datagram.extend(b"ask");
+    let sent = namespace.enter(|| {
+        let flags = SockFlag::SOCK_CLOEXEC;
+        let raw = socket(family, SockType::Raw, flags, SockProtocol::Udp).unwrap();
+        connect(raw.as_raw_fd(), &SockaddrStorage::from(SocketAddr::new(to.ip(), 0))).unwrap();
+        let (from, mut into) = std::io::pipe().unwrap();
+        into.write_all(&datagram).unwrap();
+        splice(&from, None, &raw, None, datagram.len(), SpliceFFlags::empty()).unwrap()
+    });
+    assert_eq!(sent.unwrap(), datagram.len());
 }

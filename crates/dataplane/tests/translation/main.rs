@@ -270,3 +270,18 @@ fn what_the_tracker_does_not_know_goes_to_no_service() {
         }
     });
 }
+
+#[test]
+fn headers_in_pages_that_a_pod_gave_the_kernel_are_read_and_decided() {
+    on_node(api_only(), |node| {
+        let (api, db) = (server(node, API, Family::V4), server(node, DB, Family::V4));
+        let at = |pod| SocketAddr::new(Family::V4.pod(pod), PORT);
+        forged::send_in_pages(&node.pods[WEB], at(API));
+        assert!(api.is_asked());
+        forged::send_in_pages(&node.pods[WEB], at(DB));
+        assert!(!db.is_asked());
+        let reports: Vec<Report> =
+            of_egress(&node.sightings()).into_iter().map(|(report, ..)| report).collect();
+        assert_eq!(reports, [Report::Opened, Report::Denied]);
+    });
+}

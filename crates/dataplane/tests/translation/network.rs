@@ -185,6 +185,7 @@ fn interface_of(pod: usize) -> PodInterface {
         interface: FIRST_LINK + u32::try_from(pod).unwrap(),
         addresses: Family::BOTH.map(|family| family.pod(pod)).to_vec(),
         open_until_policy: false,
+        uid: [0; 16],
     }
 }
 

@@ -44,6 +44,11 @@ impl Server {
         Self { tcp, udp }
     }
 
+    /// Whether a datagram comes in.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.udp.recv_from(&mut [0; 16]).is_ok()
+    }
+
     /// Asks the Service from the namespace; only this server may be asked.
     pub(crate) fn exchange(
         &self,
