@@ -17,6 +17,7 @@
 /* Enumerators and not macros, so that debug information carries them to Rust. */
 enum limits {
 	ABI_SCHEMA = 5,
+	MAX_PODS = 4096,           /* of a node */
 	MAX_WORDS = 16,            /* rules of a profile: 16 * 64 */
 	SUMMARY_WORDS = 3,         /* a profile of so many words has summaries of its rows */
 	MAX_POD_ADDRESSES = 4,     /* of a pod, both families together */
@@ -44,6 +45,12 @@ struct pod {
 	/* Also its link-local one, if it speaks IPv6: neighbour discovery uses it. */
 	struct address addresses[MAX_POD_ADDRESSES];
 	__u8 uid[16];         /* of the pod in its cluster; zero: not told */
+};
+
+/* placed_pods: most of them once more, by the low bits of the index: an array is quicker than a hash. */
+struct placed_pod {
+	__u32 interface;      /* 0: nobody's place. Only as long may anything else here change */
+	struct pod pod;
 };
 
 /* policies: what holds for a pod now, by slot. One aligned word, so that one store changes all. */
@@ -183,10 +190,16 @@ enum connection_flags {
 	CONNECTION_REOPENING_BY_EGRESS = 64,  /*   connection, and not answered yet */
 };
 
+enum recent_word {
+	RECENT_PACKETS_SHIFT = 24,
+	RECENT_BYTES = 0xffffff,
+};
+
 struct connection {
 	__u64 opened, seen;             /* nanoseconds of the coarse monotonic clock */
 	__u64 reported;                 /* when its counters were last in the ring */
-	__u64 packets[2], bytes[2];     /* by direction at the pod */
+	__u64 packets[2], bytes[2];     /* by direction at the pod; `recent` is not among them yet */
+	__u32 recent[2];                /* likewise, both in a word: enum recent_word */
 	__u32 peer_class, profile;
 	__u32 generation;               /* of the pod's policy that decided */
 	__u16 rule, observed_rule, staged_rule; /* bits of the profile; NO_RULE: the default */

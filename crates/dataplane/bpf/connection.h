@@ -6,6 +6,7 @@
 #ifndef WEIR_CONNECTION_H
 #define WEIR_CONNECTION_H
 
+#include "counts.h"
 #include "evaluate.h"
 #include "packet.h"
 #include "report.h"
@@ -44,12 +45,6 @@ static __always_inline bool is_older(__u64 seen, __u64 now, __u64 lifetime)
 static __always_inline bool is_expired(__u32 protocol, const struct connection *connection, __u64 now)
 {
 	return is_older(connection->seen, now, lifetime_of(protocol, connection));
-}
-
-static __always_inline void count_packet(struct connection *connection, const struct packet *packet)
-{
-	__sync_fetch_and_add(&connection->packets[packet->direction & 1], 1);
-	__sync_fetch_and_add(&connection->bytes[packet->direction & 1], packet->length);
 }
 
 /* User space names the pod when it gives the slot away; a slot of another pod is a defect. */

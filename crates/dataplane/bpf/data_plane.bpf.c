@@ -34,6 +34,7 @@ const volatile struct {
 	enum icmp_opener icmp_opener[0];
 	enum tcp_state tcp_state[0];
 	enum connection_flags connection_flags[0];
+	enum recent_word recent_word[0];
 	enum verdict_bits verdict_bits[0];
 	enum event_kind event_kind[0];
 	enum cause cause[0];
@@ -51,8 +52,7 @@ const volatile struct {
 
 static __always_inline int decide(struct __sk_buff *skb, __u32 direction)
 {
-	__u32 interface = skb->ifindex;
-	struct pod *pod = bpf_map_lookup_elem(&pods, &interface);
+	struct pod *pod = pod_at(skb->ifindex);
 	struct situation situation = {};
 	struct packet packet = {};
 	struct scratch *scratch;
@@ -75,7 +75,7 @@ static __always_inline int decide(struct __sk_buff *skb, __u32 direction)
 	packet.direction = direction;
 	packet.length = skb->len;
 	packet.key.pod = pod->id;
-	cause = parse_frame(skb, &packet, pod);
+	cause = parse_frame(skb, &packet, pod, direction);
 	if (!cause && packet.kind != PACKET_NEIGHBOUR)
 		cause = decide_flow(skb, &packet, pod, scratch, &situation);
 	if (!cause)

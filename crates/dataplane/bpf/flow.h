@@ -19,6 +19,16 @@ struct situation {
 	bool open_without_policy;
 };
 
+static __always_inline struct pod *pod_at(__u32 interface)
+{
+	__u32 place = interface % MAX_PODS;
+	struct placed_pod *placed = bpf_map_lookup_elem(&placed_pods, &place);
+
+	if (placed && placed->interface == interface)
+		return &placed->pod;
+	return bpf_map_lookup_elem(&pods, &interface);
+}
+
 static __always_inline void fill_question(struct question *question, const struct connection_key *key,
 					  __u32 opener, __u64 word)
 {

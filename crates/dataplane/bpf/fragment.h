@@ -7,8 +7,8 @@
 
 static __always_inline void fill_fragment_key(struct fragment_key *key, struct packet *packet)
 {
-	key->source = *source_of(packet);
-	key->destination = *destination_of(packet);
+	key->source = *source_of(packet, packet->direction);
+	key->destination = *destination_of(packet, packet->direction);
 	key->pod = packet->key.pod;
 	key->identification = packet->identification;
 	key->protocol = packet->fragment_protocol;
@@ -48,7 +48,7 @@ __noinline int recall_fragment(struct packet *packet, __u64 now)
 	if (packet->fragment_offset < first->header_end)
 		return CAUSE_FRAGMENT;
 	packet->key.protocol = first->protocol;
-	set_ports(packet, first->source_port, first->destination_port);
+	set_ports(packet, packet->direction, first->source_port, first->destination_port);
 	return CAUSE_NONE;
 }
 

@@ -3,8 +3,6 @@
 #ifndef WEIR_MAPS_H
 #define WEIR_MAPS_H
 
-#define MAX_PODS 4096
-
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, N_NODE_WORDS);
@@ -14,10 +12,18 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, MAX_PODS);
 	__type(key, __u32);
 	__type(value, struct pod);
 } pods SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MAX_PODS);
+	__type(key, __u32);
+	__type(value, struct placed_pod);
+} placed_pods SEC(".maps");
 
 /* User space stores into these two through memory that it maps: whole words. */
 struct {
@@ -45,6 +51,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 4 * MAX_PODS);
 	__type(key, struct address);
 	__type(value, __u32);

@@ -140,19 +140,24 @@ static __always_inline bool is_own(const struct pod *pod, const struct address *
 	return false;
 }
 
-static __always_inline struct address *source_of(struct packet *packet)
+/*
+ * These three are told the packet's direction: where it is the program's, and known when that is compiled, a
+ * packet meets fewer branches.
+ */
+static __always_inline struct address *source_of(struct packet *packet, __u32 direction)
 {
-	return packet->direction == EGRESS ? &packet->key.local : &packet->key.remote;
+	return direction == EGRESS ? &packet->key.local : &packet->key.remote;
 }
 
-static __always_inline struct address *destination_of(struct packet *packet)
+static __always_inline struct address *destination_of(struct packet *packet, __u32 direction)
 {
-	return packet->direction == EGRESS ? &packet->key.remote : &packet->key.local;
+	return direction == EGRESS ? &packet->key.remote : &packet->key.local;
 }
 
-static __always_inline void set_ports(struct packet *packet, __u16 source, __u16 destination)
+static __always_inline void set_ports(struct packet *packet, __u32 direction, __u16 source,
+				      __u16 destination)
 {
-	bool egress = packet->direction == EGRESS;
+	bool egress = direction == EGRESS;
 
 	packet->key.local_port = egress ? source : destination;
 	packet->key.remote_port = egress ? destination : source;

@@ -66,7 +66,8 @@ static __always_inline int too_short(const struct packet *packet)
 	return packet->fragmented ? CAUSE_FRAGMENT : CAUSE_TRUNCATED;
 }
 
-static __always_inline int parse_tcp(struct __sk_buff *skb, struct packet *packet)
+static __always_inline int parse_tcp(struct __sk_buff *skb, struct packet *packet,
+				     __u32 direction)
 {
 	struct tcp_header copy;
 	const struct tcp_header *header = 0;
@@ -87,11 +88,12 @@ static __always_inline int parse_tcp(struct __sk_buff *skb, struct packet *packe
 		return CAUSE_MALFORMED;
 	packet->tcp_flags = header->flags;
 	packet->header_base += sizeof(*header);
-	set_ports(packet, bpf_ntohs(header->source), bpf_ntohs(header->destination));
+	set_ports(packet, direction, bpf_ntohs(header->source), bpf_ntohs(header->destination));
 	return CAUSE_NONE;
 }
 
-static __always_inline int parse_udp(struct __sk_buff *skb, struct packet *packet)
+static __always_inline int parse_udp(struct __sk_buff *skb, struct packet *packet,
+				     __u32 direction)
 {
 	struct udp_header copy;
 	const struct udp_header *header = 0;
@@ -107,11 +109,12 @@ static __always_inline int parse_udp(struct __sk_buff *skb, struct packet *packe
 	if (!packet->gso && !packet->fragmented && packet->offset + length > packet->end)
 		return CAUSE_MALFORMED;
 	packet->header_base += sizeof(*header);
-	set_ports(packet, bpf_ntohs(header->source), bpf_ntohs(header->destination));
+	set_ports(packet, direction, bpf_ntohs(header->source), bpf_ntohs(header->destination));
 	return CAUSE_NONE;
 }
 
-static __always_inline int parse_sctp(struct __sk_buff *skb, struct packet *packet)
+static __always_inline int parse_sctp(struct __sk_buff *skb, struct packet *packet,
+				     __u32 direction)
 {
 	struct sctp_header copy;
 	const struct sctp_header *header = 0;
@@ -121,20 +124,20 @@ static __always_inline int parse_sctp(struct __sk_buff *skb, struct packet *pack
 	if (!header)
 		return too_short(packet);
 	packet->header_base += sizeof(*header);
-	set_ports(packet, bpf_ntohs(header->source), bpf_ntohs(header->destination));
+	set_ports(packet, direction, bpf_ntohs(header->source), bpf_ntohs(header->destination));
 	return CAUSE_NONE;
 }
 
 static __always_inline int parse_transport(struct __sk_buff *skb, struct packet *packet,
-					   struct pod *pod)
+					   struct pod *pod, __u32 direction)
 {
 	switch (packet->key.protocol) {
 	case PROTOCOL_TCP:
-		return parse_tcp(skb, packet);
+		return parse_tcp(skb, packet, direction);
 	case PROTOCOL_UDP:
-		return parse_udp(skb, packet);
+		return parse_udp(skb, packet, direction);
 	case PROTOCOL_SCTP:
-		return parse_sctp(skb, packet);
+		return parse_sctp(skb, packet, direction);
 	case PROTOCOL_ICMP:
 		return packet->ipv6 ? CAUSE_NONE : parse_icmp(skb, packet, pod);
 	case PROTOCOL_ICMPV6:
@@ -145,7 +148,8 @@ static __always_inline int parse_transport(struct __sk_buff *skb, struct packet 
 	return CAUSE_NONE;
 }
 
-static __always_inline int parse_frame(struct __sk_buff *skb, struct packet *packet, struct pod *pod)
+static __always_inline int parse_frame(struct __sk_buff *skb, struct packet *packet, struct pod *pod,
+				       __u32 direction)
 {
 	int cause;
 
@@ -154,10 +158,10 @@ static __always_inline int parse_frame(struct __sk_buff *skb, struct packet *pac
 	packet->gso = skb->gso_size != 0;
 	switch (bpf_ntohs(skb->protocol)) {
 	case ETHERTYPE_IPV4:
-		cause = parse_ipv4(skb, packet);
+		cause = parse_ipv4(skb, packet, direction);
 		break;
 	case ETHERTYPE_IPV6:
-		cause = parse_ipv6(skb, packet);
+		cause = parse_ipv6(skb, packet, direction);
 		break;
 	case ETHERTYPE_ARP:
 		return parse_arp(skb, packet, pod);
@@ -168,8 +172,8 @@ static __always_inline int parse_frame(struct __sk_buff *skb, struct packet *pac
 		return CAUSE_UNKNOWN_ETHERTYPE;
 	}
 	if (!cause && !packet->fragment_offset)
-		cause = parse_transport(skb, packet, pod);
-	if (cause || packet->kind == PACKET_NEIGHBOUR || packet->direction == INGRESS)
+		cause = parse_transport(skb, packet, pod, direction);
+	if (cause || packet->kind == PACKET_NEIGHBOUR || direction == INGRESS)
 		return cause;
 	return is_own(pod, &packet->key.local) ? CAUSE_NONE : CAUSE_NOT_OWN_ADDRESS;
 }

@@ -152,8 +152,8 @@ static __always_inline int parse_quoted_ip(struct __sk_buff *skb, struct packet 
 
 		if (!copy_bytes(skb, quoted->offset, &header, sizeof(header)))
 			return CAUSE_ICMP_UNRELATED;
-		*source_of(quoted) = header.source;
-		*destination_of(quoted) = header.destination;
+		*source_of(quoted, quoted->direction) = header.source;
+		*destination_of(quoted, quoted->direction) = header.destination;
 		quoted->key.protocol = header.next;
 		quoted->offset += sizeof(header);
 		return skip_extensions(skb, quoted) ? CAUSE_ICMP_UNRELATED : CAUSE_NONE;
@@ -164,8 +164,8 @@ static __always_inline int parse_quoted_ip(struct __sk_buff *skb, struct packet 
 		return CAUSE_ICMP_UNRELATED;
 	if (header.version_and_words >> 4 != 4 || (header.version_and_words & 0xf) < 5)
 		return CAUSE_ICMP_UNRELATED;
-	set_ipv4(source_of(quoted), header.source);
-	set_ipv4(destination_of(quoted), header.destination);
+	set_ipv4(source_of(quoted, quoted->direction), header.source);
+	set_ipv4(destination_of(quoted, quoted->direction), header.destination);
 	quoted->key.protocol = header.protocol;
 	quoted->offset += (header.version_and_words & 0xf) * 4;
 	quoted->fragment_offset = bpf_ntohs(header.fragment) & 0x1fff;
@@ -189,14 +189,16 @@ __noinline int parse_quoted(struct __sk_buff *skb, struct packet *packet)
 	quoted.end = packet->end;
 	if (parse_quoted_ip(skb, &quoted) || quoted.fragment_offset)
 		return CAUSE_ICMP_UNRELATED;
-	if (!same_address(source_of(&quoted), destination_of(packet)))
+	if (!same_address(source_of(&quoted, quoted.direction),
+			  destination_of(packet, packet->direction)))
 		return CAUSE_ICMP_UNRELATED;
 	quoted.key.pod = packet->key.pod;
 	if (quoted.offset + sizeof(header) > quoted.end ||
 	    !copy_bytes(skb, quoted.offset, &header, sizeof(header)))
 		return CAUSE_ICMP_UNRELATED;
 	if (has_ports(quoted.key.protocol)) {
-		set_ports(&quoted, bpf_ntohs(*(__be16 *)&header), bpf_ntohs(header.checksum));
+		set_ports(&quoted, quoted.direction, bpf_ntohs(*(__be16 *)&header),
+			  bpf_ntohs(header.checksum));
 	} else if (quoted.key.protocol == (packet->ipv6 ? PROTOCOL_ICMPV6 : PROTOCOL_ICMP)) {
 		bool reply = header.type == (packet->ipv6 ? ICMPV6_ECHO_REPLY : ICMP_ECHO_REPLY);
 

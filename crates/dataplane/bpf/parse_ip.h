@@ -116,7 +116,8 @@ __noinline int check_ipv4_options(struct __sk_buff *skb, __u32 length)
 	return at >= length ? CAUSE_NONE : CAUSE_MALFORMED;
 }
 
-static __always_inline int parse_ipv4(struct __sk_buff *skb, struct packet *packet)
+static __always_inline int parse_ipv4(struct __sk_buff *skb, struct packet *packet,
+				      __u32 direction)
 {
 	struct ipv4_header copy;
 	const struct ipv4_header *header =
@@ -135,8 +136,8 @@ static __always_inline int parse_ipv4(struct __sk_buff *skb, struct packet *pack
 		total = skb->len - ETHERNET_HEADER;
 	if (total < length)
 		return CAUSE_MALFORMED;
-	set_ipv4(source_of(packet), header->source);
-	set_ipv4(destination_of(packet), header->destination);
+	set_ipv4(source_of(packet, direction), header->source);
+	set_ipv4(destination_of(packet, direction), header->destination);
 	packet->key.protocol = header->protocol;
 	packet->offset = ETHERNET_HEADER + length;
 	packet->hop_limit = header->time_to_live;
@@ -243,7 +244,8 @@ __noinline int skip_extensions(struct __sk_buff *skb, struct packet *packet)
 	return CAUSE_UNKNOWN_EXTENSION;
 }
 
-static __always_inline int parse_ipv6(struct __sk_buff *skb, struct packet *packet)
+static __always_inline int parse_ipv6(struct __sk_buff *skb, struct packet *packet,
+				      __u32 direction)
 {
 	struct ipv6_header copy;
 	const struct ipv6_header *header =
@@ -264,8 +266,8 @@ static __always_inline int parse_ipv6(struct __sk_buff *skb, struct packet *pack
 	cause = set_end(skb, packet, sizeof(*header) + payload);
 	if (cause)
 		return cause;
-	*source_of(packet) = header->source;
-	*destination_of(packet) = header->destination;
+	*source_of(packet, direction) = header->source;
+	*destination_of(packet, direction) = header->destination;
 	packet->ipv6 = 1;
 	packet->hop_limit = header->hop_limit;
 	packet->key.protocol = header->next;

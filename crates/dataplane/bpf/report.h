@@ -3,6 +3,7 @@
 #ifndef WEIR_REPORT_H
 #define WEIR_REPORT_H
 
+#include "counts.h"
 #include "packet.h"
 
 #define WAKE_READER_AT (64 * 1024)
@@ -65,10 +66,10 @@ static __always_inline void fill_key(struct event *event, const struct connectio
 static __always_inline void fill_connection(struct event *event, const struct connection *connection)
 {
 	event->opened = connection->opened;
-	event->packets[0] = connection->packets[0];
-	event->packets[1] = connection->packets[1];
-	event->bytes[0] = connection->bytes[0];
-	event->bytes[1] = connection->bytes[1];
+	event->packets[0] = packets_of(connection, 0);
+	event->packets[1] = packets_of(connection, 1);
+	event->bytes[0] = bytes_of(connection, 0);
+	event->bytes[1] = bytes_of(connection, 1);
 	event->backend = connection->backend;
 	event->backend_port = connection->backend_port;
 	event->profile = connection->profile;

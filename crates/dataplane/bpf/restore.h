@@ -31,11 +31,14 @@ static __always_inline void merge_connection(struct connection *here, const stru
 	here->flags |= earlier->flags & (CONNECTION_ANSWERED | CONNECTION_REOPENING_BY_INGRESS |
 					 CONNECTION_REOPENING_BY_EGRESS);
 	for (int direction = 0; direction < 2; direction++) {
+		__u64 packets = packets_of(earlier, direction), bytes = bytes_of(earlier, direction);
+
 		here->tcp_flags[direction] |= earlier->tcp_flags[direction];
-		if (here->packets[direction] < earlier->packets[direction])
-			here->packets[direction] = earlier->packets[direction];
-		if (here->bytes[direction] < earlier->bytes[direction])
-			here->bytes[direction] = earlier->bytes[direction];
+		carry_recent(here, direction);
+		if (here->packets[direction] < packets)
+			here->packets[direction] = packets;
+		if (here->bytes[direction] < bytes)
+			here->bytes[direction] = bytes;
 	}
 }
 

@@ -75,7 +75,7 @@ static __always_inline struct pod *pod_of(const struct address *address)
 {
 	__u32 *interface = bpf_map_lookup_elem(&local_addresses, address);
 
-	return interface ? bpf_map_lookup_elem(&pods, interface) : 0;
+	return interface ? pod_at(*interface) : 0;
 }
 
 static __always_inline bool is_decided(const struct connection *connection,

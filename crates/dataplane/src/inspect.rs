@@ -5,7 +5,7 @@ use crate::kernel_store::of_libbpf;
 use crate::object::SCHEMA;
 use crate::pins;
 use crate::pods::{PodInterface, PodNumber, interface_of};
-use crate::skeleton::types::{self, cause};
+use crate::skeleton::types::{self, cause, recent_word};
 use crate::wire::{address_of, value_of};
 use crate::writer::{PodMode, PolicyWord};
 use flow_model::Cause;
@@ -229,9 +229,17 @@ fn connection(key: &types::connection_key, value: &types::connection) -> Connect
         remote: (address_of(&key.remote), key.remote_port),
         protocol,
         opened_by_pod,
-        packets: value.packets,
-        bytes: value.bytes,
+        packets: sums(
+            value.packets,
+            value.recent.map(|word| word >> recent_word::RECENT_PACKETS_SHIFT.0),
+        ),
+        bytes: sums(value.bytes, value.recent.map(|word| word & recent_word::RECENT_BYTES.0)),
     }
+}
+
+/// As the kernel's `packets_of` and `bytes_of` say.
+fn sums([ingress, egress]: [u64; 2], [recent_ingress, recent_egress]: [u32; 2]) -> [u64; 2] {
+    [ingress + u64::from(recent_ingress), egress + u64::from(recent_egress)]
 }
 
 /// In the order of `enum cause`.

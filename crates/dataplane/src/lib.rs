@@ -6,7 +6,7 @@
 //! object · calls     load the object, and the bpf(2) calls that libbpf-rs does not wrap
 //! inquiry            asks the kernel's tables without a packet
 //! facts              what the running kernel says about itself
-//! attach · pods      which interfaces, and whose
+//! attach · pods      which interfaces, and whose; places: found without a hash
 //! writer             makes the tables say what `policy_tables::Tables` says, with one flip for each pod
 //! events             the ring, as sightings
 //! verifier           what it takes to show that the programs are harmless
@@ -30,6 +30,7 @@ mod layout;
 mod node_plane;
 mod object;
 mod pins;
+mod places;
 mod pods;
 pub mod skeleton;
 mod upgrade;

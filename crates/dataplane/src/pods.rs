@@ -1,5 +1,6 @@
 //! The pods of a node: their interfaces, addresses and slots.
 
+use crate::places::Places;
 use crate::skeleton::types;
 use crate::wire::{address, address_of, bytes_of, value_of};
 use crate::writer::{Batch, Store, Table};
@@ -32,7 +33,7 @@ pub struct PodInterface {
     pub uid: [u8; 16],
 }
 
-const MAX_SLOTS: u32 = 4096;
+const MAX_SLOTS: u32 = types::limits::MAX_PODS.0;
 
 #[derive(Debug)]
 struct Known {
@@ -43,6 +44,7 @@ struct Known {
 #[derive(Debug, Default)]
 pub(crate) struct Pods {
     known: BTreeMap<PodNumber, Known>,
+    places: Places,
     /// A slot is used again as late as possible.
     last_slot: u32,
     last_number: u32,
@@ -54,17 +56,20 @@ impl Pods {
     /// Those that an earlier process added.
     pub(crate) fn adopt(store: &mut impl Store) -> io::Result<Self> {
         let mut pods = Self { unsettled: true, ..Self::default() };
+        let mut records = BTreeMap::new();
         for (interface, pod) in store.entries(Table::Pods)?.iter() {
             let (Some(interface), Some(pod)) =
                 (value_of::<u32>(interface), value_of::<types::pod>(pod))
             else {
                 return Err(io::ErrorKind::InvalidData.into());
             };
+            records.insert(interface, pod);
             let interface = interface_of(interface, &pod);
             pods.last_slot = pods.last_slot.max(pod.slot);
             pods.known.insert(PodNumber(pod.id), Known { slot: pod.slot, interface });
         }
         pods.last_number = store.last_pod()?;
+        pods.places = Places::adopt(store, &records)?;
         Ok(pods)
     }
 
@@ -104,7 +109,9 @@ impl Pods {
         store.set_policy(slot, 0);
         let usage = types::usage { pod: number.0, connections: 0 };
         put(store, Table::Usage, &slot, bytes_of(&usage))?;
-        put(store, Table::Pods, &pod.interface, bytes_of(&record(slot, number, pod)))?;
+        let of_pod = record(slot, number, pod);
+        put(store, Table::Pods, &pod.interface, bytes_of(&of_pod))?;
+        self.places.take(store, pod.interface, of_pod)?;
         let mut addresses = Batch::default();
         for of in &pod.addresses {
             addresses.entry(bytes_of(&address(*of)), &pod.interface.to_ne_bytes());
@@ -119,6 +126,7 @@ impl Pods {
         let Some(known) = self.known.get(&number) else { return Ok(()) };
         let mut interface = Batch::default();
         interface.key(&known.interface.interface.to_ne_bytes());
+        self.places.leave(store, known.interface.interface)?;
         store.remove(Table::Pods, &interface)?;
         let mut addresses = Batch::default();
         let theirs = |of: &&IpAddr| {

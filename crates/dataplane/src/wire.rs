@@ -25,6 +25,7 @@ wire!(
     address_key,
     network_key,
     pod,
+    placed_pod,
     usage,
     profile,
     vector_key,

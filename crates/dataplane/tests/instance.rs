@@ -9,12 +9,15 @@ use dataplane::{
     Established, Hook, Inspection, NodePlane, OpenError, Options, PodInterface, PodMode, PodPolicy,
 };
 use flow_model::PodWord;
+use libbpf_rs::{MapCore as _, MapFlags, MapHandle};
+use net_fabric::{Changes, HardwareAddress, LinkEnd, Namespace};
 use net_types::Protocol;
 use policy_engine::{Assumptions, PodId, Program};
 use policy_tables::{LocalPod, Modes, ProfileId, Tables};
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::IpAddr;
+use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use support::apart;
 
@@ -148,4 +151,43 @@ fn pins_need_a_bpf_file_system() {
     let error = NodePlane::open(&folder, &Options::default()).unwrap_err();
     fs::remove_dir_all(&folder).unwrap();
     assert!(matches!(error, OpenError::NotBpfFileSystem(_)), "{error}");
+}
+
+/// The interface that packets of `INTERFACE` see first.
+fn placed(root: &Path) -> u32 {
+    let path = root.join(format!("v{}/maps/placed_pods", limits::ABI_SCHEMA.0));
+    let place = MapHandle::from_pinned_path(path).unwrap();
+    let value = place.lookup(&INTERFACE.to_ne_bytes(), MapFlags::ANY).unwrap().unwrap();
+    u32::from_ne_bytes(*value.first_chunk().unwrap())
+}
+
+#[test]
+fn a_place_is_one_pods_until_it_goes_and_then_anothers() {
+    apart(|root| {
+        let second = INTERFACE + limits::MAX_PODS.0;
+        let mut changes = Changes::default();
+        let hardware = HardwareAddress([2, 0, 0, 0, 0, 1]);
+        let namespace = Namespace::of_this_thread().unwrap();
+        changes.add_pair(
+            LinkEnd { name: "second", index: second, hardware },
+            LinkEnd { name: "peer", index: second + 1, hardware },
+            namespace.as_fd(),
+        );
+        changes.apply(&namespace).unwrap();
+        let mut plane = NodePlane::open(root, &Options::default()).unwrap();
+        assert_eq!(placed(root), 0);
+        let first = plane.add_pod(&pod()).unwrap();
+        let addresses = vec![IpAddr::from([10, 0, 0, 2])];
+        let other = PodInterface { interface: second, addresses, ..pod() };
+        plane.add_pod(&other).unwrap();
+        assert_eq!(placed(root), INTERFACE);
+        plane.remove_pod(first).unwrap();
+        assert_eq!(placed(root), 0);
+        drop(plane);
+        let mut plane = NodePlane::open(root, &Options::default()).unwrap();
+        assert_eq!(placed(root), second, "who comes later finds it free");
+        plane.add_pod(&pod()).unwrap();
+        assert_eq!(placed(root), second);
+        plane.detach().unwrap();
+    });
 }

@@ -13,6 +13,7 @@ pub enum Table {
     Vectors,
     Services,
     Pods,
+    PlacedPods,
     LocalAddresses,
     Usage,
     Policies,
@@ -21,7 +22,7 @@ pub enum Table {
 }
 
 impl Table {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Addresses,
         Self::Networks,
         Self::PortClasses,
@@ -29,6 +30,7 @@ impl Table {
         Self::Vectors,
         Self::Services,
         Self::Pods,
+        Self::PlacedPods,
         Self::LocalAddresses,
         Self::Usage,
         Self::Policies,
@@ -46,6 +48,7 @@ impl Table {
             Self::Vectors => "vectors",
             Self::Services => "services",
             Self::Pods => "pods",
+            Self::PlacedPods => "placed_pods",
             Self::LocalAddresses => "local_addresses",
             Self::Usage => "usage",
             Self::Policies => "policies",

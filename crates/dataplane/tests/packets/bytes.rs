@@ -29,6 +29,7 @@ plain!(
     types::event,
     types::network_key,
     types::pod,
+    types::placed_pod,
     types::profile,
     types::service_key,
     types::usage,

@@ -1,9 +1,9 @@
 //! Which rule decides, by peer, port, order and tier.
 
 use crate::frames::{SYN, other, tcp, udp};
-use crate::node::{Drop, Node, Pass, WORD};
+use crate::node::{Drop, Node, POD_ID, Pass, WORD};
 use crate::rules::{Action, DENY_REST, Peer, Ports, Rule, Tier, rule};
-use dataplane::skeleton::types::cause;
+use dataplane::skeleton::types::{self, cause};
 
 const ALLOW: Rule = rule(Action::Allow, Peer::Any, Ports::All);
 const DENY: Rule = rule(Action::Deny, Peer::Any, Ports::All);
@@ -198,4 +198,13 @@ fn an_interface_without_a_pod_is_not_ours() {
     node.forget_pod();
     assert_eq!(node.sends(&syn()), Pass);
     assert_eq!(node.events(), [""; 0]);
+}
+
+#[test]
+fn a_pod_whose_place_is_anothers_is_found_all_the_same() {
+    let node = egress(&[ALLOW]);
+    let another = types::pod { slot: 9, id: 8, ..types::pod::default() };
+    node.place(1 + types::limits::MAX_PODS.0, another);
+    assert_eq!(node.sends(&syn()), Pass);
+    assert_eq!(node.connections()[0].0.pod, POD_ID);
 }

@@ -115,6 +115,24 @@ fn what_is_over_leaves_with_its_counters() {
 }
 
 #[test]
+fn every_packet_and_byte_is_counted_however_many_there_are() {
+    let node = open_node();
+    let small = udp("10.0.0.1:1", "10.0.1.1:53", b"");
+    let large = udp("10.0.0.1:1", "10.0.1.1:53", &[7; 3_000]);
+    // More than the word holds that both are added to, of packets and then of bytes.
+    for frame in std::iter::repeat_n(&small, 700).chain(std::iter::repeat_n(&large, 12_000)) {
+        assert_eq!(node.sends(frame), Pass);
+    }
+    assert_eq!(node.packets(), [0, 12_700]);
+    node.silent_for(181 * SECOND);
+    node.sweep();
+    let events = node.raw_events();
+    let Some(event) = events.last() else { panic!("an event") };
+    assert_eq!(event.packets, [0, 12_700]);
+    assert_eq!(event.bytes, [0, (700 * small.len() + 12_000 * large.len()) as u64]);
+}
+
+#[test]
 fn udp_that_nobody_answers_lives_shorter() {
     let node = open_node();
     assert_eq!(node.sends(&udp("10.0.0.1:1", "10.0.1.1:53", b"")), Pass);

@@ -160,7 +160,14 @@ impl Node {
             *slot = address(text);
         }
         self.put(&self.maps().pods, &INTERFACE, &pod);
+        self.place(INTERFACE, pod);
         self.put(&self.maps().usage, &SLOT, &types::usage { pod: POD_ID, connections: 0 });
+    }
+
+    /// Who has the place where packets of the pod look first.
+    pub(crate) fn place(&self, interface: u32, pod: types::pod) {
+        let placed = types::placed_pod { interface, pod };
+        self.put(&self.maps().placed_pods, &INTERFACE, &placed);
     }
 
     pub(crate) fn word(&self, word: Word) {
@@ -207,6 +214,7 @@ impl Node {
 
     pub(crate) fn forget_pod(&self) {
         self.maps().pods.delete(bytes_of(&INTERFACE)).unwrap();
+        self.place(0, types::pod::default());
     }
 
     /// A port is of a class, in both columns; `protocol` as in `port_protocol`.
@@ -340,6 +348,13 @@ impl Node {
             (value_of(&key), value_of(&value))
         };
         map.keys().map(entry).collect()
+    }
+
+    /// Of the only connection, by direction.
+    pub(crate) fn packets(&self) -> [u64; 2] {
+        let [(_, connection)] = self.connections()[..] else { panic!("not one connection") };
+        let recent = connection.recent.map(|word| u64::from(word >> 24));
+        [connection.packets[0] + recent[0], connection.packets[1] + recent[1]]
     }
 
     /// The state of the only connection.
