@@ -122,14 +122,14 @@ spec:
                 s:1:84 empty-list there are no steps: add a step
                 s:3:77 unknown-field unknown field `step` in a Scenario's spec: did you mean `steps`?
                 s:3:76 missing-field a Scenario's spec has no `steps`: add `steps`: weir requires it
-                s:5:85 missing-field the step does nothing: add one of apply, delete, relabel, stop, start, killAgent, waitMs, probe, expect
+                s:5:85 missing-field the step does nothing: add one of apply, delete, relabel, stop, start, roll, killAgent, waitMs, probe, expect
                 s:7:93 too-many one step does both `waitMs` and `probe`: make it two steps
                 s:9:93 bad-value `al` is none of `all`: did you mean `all`?
                 s:11:106 unknown-field `delete` has no mode: remove it, or use `apply`
                 s:13:95 bad-value `db` names no object: write KIND/NAMESPACE/NAME, or KIND/NAME where there is no namespace: write it as `NetworkPolicy/shop/web`
                 s:13:108 bad-value `web` names no pod: write `namespace/name`
                 s:13:115 unknown-field unknown field `killAgnet` in a step: did you mean `killAgent`?
-                s:13:114 missing-field the step does nothing: add one of apply, delete, relabel, stop, start, killAgent, waitMs, probe, expect
+                s:13:114 missing-field the step does nothing: add one of apply, delete, relabel, stop, start, roll, killAgent, waitMs, probe, expect
                 s:15:94 bad-value 600001 is not 0 to 600000: write milliseconds
                 s:15:112 bad-value -1 is not 0 to 600000: write milliseconds
                 s:15:126 wrong-type a number is needed here, and this is a string: write the number without quotes

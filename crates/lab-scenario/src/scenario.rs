@@ -67,6 +67,8 @@ pub enum Action {
     /// `namespace/name` of pods. Not empty.
     Stop(Vec<String>),
     Start(Vec<String>),
+    /// Workloads, as `namespace/name` or with the kind in front. Not empty.
+    Roll(Vec<String>),
     KillAgent(AgentChoice),
     /// Milliseconds in which nothing is done.
     Wait(u32),
@@ -223,6 +225,7 @@ impl fmt::Display for Action {
             }
             Self::Stop(pods) => write!(f, "stop {}", pods.join(", ")),
             Self::Start(pods) => write!(f, "start {}", pods.join(", ")),
+            Self::Roll(workloads) => write!(f, "roll {}", workloads.join(", ")),
             Self::KillAgent(AgentChoice::All) => f.write_str("kill all agents"),
             Self::KillAgent(AgentChoice::Node(node)) => write!(f, "kill the agent of {node}"),
             Self::Wait(milliseconds) => write!(f, "wait {milliseconds} ms"),

@@ -145,6 +145,12 @@ impl Client {
         self.changed(Request::StartPods(pods))
     }
 
+    /// `namespace/name` of workloads, or with the kind in front. Returns what came for what, when all pods
+    /// are new.
+    pub fn roll(&self, workloads: Vec<String>) -> Result<Vec<String>, LabError> {
+        self.changed(Request::Roll(workloads))
+    }
+
     fn changed(&self, request: Request) -> Result<Vec<String>, LabError> {
         let answer = self.ask(request)?;
         if let Answer::Changed { epoch: _, notes } = answer {

@@ -5,6 +5,7 @@ use crate::effects;
 use crate::error::LabError;
 use crate::flow_log::Read;
 use crate::network::Host;
+use crate::plan::PodKey;
 use crate::probe::{self, Enforcement, Filter, Target};
 use crate::running::{Lab, Made, Moment};
 use crate::traffic::{self, Traffic};
@@ -52,6 +53,7 @@ fn answer(mut stream: &UnixStream, lab: &Lab, stop: &UnboundedSender<()>) -> io:
     let moment = &*moment;
     match request {
         Request::Status => write_line(&mut stream, &Answer::Status(lab.status())),
+        Request::Roll(workloads) => write_made(stream, lab.roll(&workloads)),
         Request::Enter { peer } => match host_of(&moment.world, &peer) {
             Ok(host) => enter(stream, &mut input, moment, host),
             Err(text) => write_line(&mut stream, &Answer::Refused(text)),
@@ -82,10 +84,10 @@ fn answer(mut stream: &UnixStream, lab: &Lab, stop: &UnboundedSender<()>) -> io:
             });
             write_line(&mut stream, &killed.map_or_else(Answer::Refused, |()| Answer::Killed))
         }
-        Request::Traffic(request) => match traffic_of(&moment.world, &request) {
+        Request::Traffic(request) => match traffic_of(moment, &request) {
             Ok(_) => traffic::run(
                 || lab.now(),
-                |world| traffic_of(world, &request).ok(),
+                |moment| traffic_of(moment, &request).ok(),
                 |attempts| write_line(&mut stream, &Answer::Attempts(attempts)),
             ),
             Err(text) => write_line(&mut stream, &Answer::Refused(text)),
@@ -195,16 +197,31 @@ fn filter(world: &World, request: &ProbeRequest) -> Result<Filter, String> {
     Ok(Filter { from: from.map(hosts), to: request.to.as_ref().map(targets).transpose()?, port })
 }
 
-/// One address, of the older family where there are two.
-fn traffic_of(world: &World, request: &TrafficRequest) -> Result<Traffic, String> {
+/// One address, of the older family where there are two. A pod that is about to go neither calls nor is called
+/// by its own address.
+fn traffic_of(moment: &Moment, request: &TrafficRequest) -> Result<Traffic, String> {
     let TrafficRequest { from, to, port, per_second, kept } = request;
-    let host = host_of(world, from)?;
+    let world = &*moment.world;
+    let stays = |target: &Target| match target {
+        Target::Host(Host::Pod(place)) => {
+            let pod = world.plan.snapshot.pods.get(*place);
+            pod.is_some_and(|pod| !moment.leaving.contains(&PodKey::of(pod)))
+        }
+        Target::Host(Host::Node(_) | Host::External(_)) | Target::Service(_) => true,
+    };
+    let sources = targets_of(world, from)?;
+    let host = sources.iter().filter(|target| stays(target)).find_map(|target| match target {
+        Target::Host(host) => Some(*host),
+        Target::Service(_) => None,
+    });
+    let host = host.ok_or_else(|| format!("nothing of {from} can call"))?;
     let port: PortArgument = port.parse().map_err(|error| format!("{error}"))?;
     let PortArgument::Number { protocol, port } = port else {
         return Err(format!("`{port}` cannot be tried: write a number, as 8080 or 53/udp"));
     };
     let targets = targets_of(world, to)?;
-    let addresses = targets.first().map(|target| target.addresses(&world.plan));
+    let target = targets.iter().find(|target| stays(target));
+    let addresses = target.map(|target| target.addresses(&world.plan));
     let own = Target::Host(host).addresses(&world.plan);
     let reachable = |to: &&IpAddr| own.iter().any(|own| own.is_ipv4() == to.is_ipv4());
     let mut addresses: Vec<IpAddr> =
@@ -249,7 +266,7 @@ fn of_service(world: &World, place: usize) -> Vec<Target> {
 fn enter(
     stream: &UnixStream,
     input: &mut BufReader<&UnixStream>,
-    Moment { world, network }: &Moment,
+    Moment { world, network, leaving: _ }: &Moment,
     host: Host,
 ) -> io::Result<()> {
     let Some(namespace) = network.namespace(host) else {

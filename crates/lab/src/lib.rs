@@ -16,6 +16,7 @@
 
 mod agent;
 mod agents;
+mod change;
 mod client;
 mod control;
 mod doctor;
@@ -29,12 +30,14 @@ mod network;
 mod plan;
 mod probe;
 mod process;
+mod roll;
 mod running;
 mod scenario;
 mod servers;
 mod start;
 mod state;
 mod traffic;
+mod transition;
 mod wire;
 mod world;
 
@@ -47,7 +50,7 @@ pub use folder::{Folder, default_parent};
 pub use network::{Host, Network};
 pub use plan::{
     Assigned, AssignedPod, DnsPlan, Endpoint, ExternalPlan, Listener, NodePlan, Plan, PlanOptions,
-    PodKey, PodPlan, ServicePlan, ServicePortPlan,
+    PodKey, PodPlan, Rolled, ServicePlan, ServicePortPlan, Slot, workload_key,
 };
 pub use probe::{Cell, Expected, ExpectedVerdict, Observed, disagreement};
 pub use process::run;

@@ -16,12 +16,14 @@ mod tests;
 
 use addresses::Addresses;
 use net_types::Protocol;
-use policy_model::{Labels, Snapshot, WorkloadRef};
+use policy_model::{Labels, Pod, Snapshot, WorkloadRef};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 pub use assigned::{Assigned, AssignedPod, PodKey};
 pub use dns::DnsPlan;
+pub(crate) use pods::next_number;
 pub use services::{Endpoint, ServicePlan, ServicePortPlan};
 
 /// What the user asks for.
@@ -37,12 +39,35 @@ pub struct PlanOptions {
     pub stopped: BTreeSet<String>,
     /// Labels of pods and namespaces that differ from the input.
     pub labels: BTreeMap<String, BTreeMap<String, Option<String>>>,
+    /// The pods of workloads that were rolled.
+    pub rolled: Rolled,
+    /// While pods are replaced: those of before. Then there are exactly the pods of `rolled`.
+    pub old: Option<Vec<Pod>>,
+}
+
+/// By [`workload_key`].
+pub type Rolled = BTreeMap<String, Vec<Slot>>;
+
+/// A pod of a workload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slot {
+    pub name: String,
+    /// Where it has to be, as a place among the nodes.
+    pub node: Option<usize>,
+    /// It is one of before, with the template of before.
+    pub is_old: bool,
+}
+
+/// `Deployment shop/web`.
+pub fn workload_key(workload: &WorkloadRef) -> String {
+    format!("{} {workload}", workload.kind)
 }
 
 impl Default for PlanOptions {
     fn default() -> Self {
         let (stopped, labels) = (BTreeSet::new(), BTreeMap::new());
-        Self { nodes: None, replicas: 2, external: Vec::new(), stopped, labels }
+        let (rolled, old) = (Rolled::new(), None);
+        Self { nodes: None, replicas: 2, external: Vec::new(), stopped, labels, rolled, old }
     }
 }
 
@@ -89,6 +114,8 @@ pub struct Plan {
     pub notes: Vec<String>,
     /// Indices of links from here on were never given away.
     next_link: u32,
+    /// Addresses that each node's pods have used up.
+    turns: BTreeMap<usize, u32>,
 }
 
 impl Plan {
@@ -115,7 +142,22 @@ impl Plan {
         let placed: Vec<(usize, Option<u32>)> = placed.into_iter().zip(links).collect();
         let pods = listeners::of_pods(&snapshot, &placed, &services, &mut notes);
         let external = listeners::of_external(&snapshot, &options.external);
-        Self { snapshot, nodes, pods, services, external, dns, notes, next_link }
+        let turns = addresses.turns();
+        Self { snapshot, nodes, pods, services, external, dns, notes, next_link, turns }
+    }
+
+    /// As if other pods than these did not listen yet, or no more: nothing leads to them.
+    pub(crate) fn serving(&self, is_serving: impl Fn(&PodKey) -> bool) -> Self {
+        let keys: Vec<PodKey> = self.snapshot.pods.iter().map(PodKey::of).collect();
+        let serves = |place: usize| keys.get(place).is_some_and(&is_serving);
+        let mut plan = self.clone();
+        for service in &mut plan.services {
+            service.pods.retain(|place| serves(*place));
+            for port in &mut service.ports {
+                port.endpoints.retain(|endpoint| serves(endpoint.pod));
+            }
+        }
+        plan
     }
 }
 

@@ -129,7 +129,7 @@ pub(crate) fn run(
 }
 
 fn of_source(
-    Moment { world, network }: &Moment,
+    Moment { world, network, leaving: _ }: &Moment,
     enforcement: Enforcement,
     filter: &Filter,
     source: Host,

@@ -1,6 +1,6 @@
 //! What a lab is to be: everything that its processes have to agree on, so that each works out the same.
 
-use crate::plan::{Assigned, PlanOptions};
+use crate::plan::{Assigned, PlanOptions, Rolled};
 use kube_import::{Standing, StandingFile};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -80,6 +80,10 @@ pub(crate) struct State {
     pub stopped: BTreeSet<String>,
     /// Other labels than the manifests say.
     pub labels: Relabelled,
+    /// Workloads whose pods are not the first ones of their names.
+    pub rolled: Rolled,
+    /// While pods are replaced: what there was before, for those that are still to go.
+    pub before: Option<Box<State>>,
     pub assigned: Assigned,
     /// Counts changes.
     pub epoch: u64,
@@ -97,9 +101,10 @@ impl State {
     pub(crate) fn new(mut setup: Setup) -> Self {
         let standing = Standing::new(std::mem::take(&mut setup.files));
         let (modes, stopped) = (BTreeMap::new(), BTreeSet::new());
-        let (labels, assigned) = (Relabelled::new(), Assigned::default());
+        let (labels, rolled) = (Relabelled::new(), Rolled::new());
+        let (files, before, assigned, epoch) = (Vec::new(), None, Assigned::default(), 1);
         let mut state =
-            Self { setup, files: Vec::new(), modes, stopped, labels, assigned, epoch: 1 };
+            Self { setup, files, modes, stopped, labels, rolled, before, assigned, epoch };
         state.hold(standing);
         state
     }
@@ -126,6 +131,8 @@ impl State {
             external: external.clone(),
             stopped: self.stopped.clone(),
             labels: self.labels.clone(),
+            rolled: self.rolled.clone(),
+            old: None,
         }
     }
 }

@@ -7,7 +7,6 @@ use crate::network::Host;
 use crate::probe::{Observed, of_error, once};
 use crate::running::Moment;
 use crate::wire::Attempt;
-use crate::world::World;
 use net_types::Protocol;
 use std::io;
 use std::net::SocketAddr;
@@ -37,13 +36,13 @@ pub(crate) struct Traffic {
 /// tried; an end that comes back, or gets another address, is found.
 pub(crate) fn run(
     now: impl Fn() -> Arc<Moment> + Sync,
-    look_up: impl Fn(&World) -> Option<Traffic> + Sync,
+    look_up: impl Fn(&Moment) -> Option<Traffic> + Sync,
     mut tell: impl FnMut(Vec<Attempt>) -> io::Result<()> + Send,
 ) -> io::Result<()> {
     let begin = Instant::now();
     loop {
         let moment = now();
-        let found = look_up(&moment.world).and_then(|traffic| {
+        let found = look_up(&moment).and_then(|traffic| {
             Some((Arc::clone(moment.network.namespace(traffic.from)?), traffic))
         });
         let Some((namespace, traffic)) = found else {
@@ -55,7 +54,7 @@ pub(crate) fn run(
         let mut is_same = || {
             let now = now();
             let is_same = Arc::ptr_eq(&known, &now)
-                || look_up(&now.world).is_some_and(|new| {
+                || look_up(&now).is_some_and(|new| {
                     let there = now.network.namespace(new.from);
                     new.to == traffic.to && there.is_some_and(|new| Arc::ptr_eq(new, &namespace))
                 });

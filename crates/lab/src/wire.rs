@@ -158,6 +158,8 @@ pub(crate) enum Request {
     /// `namespace/name` of pods.
     StopPods(Vec<String>),
     StartPods(Vec<String>),
+    /// Workloads whose pods are replaced.
+    Roll(Vec<String>),
     /// As a crash would end it.
     KillAgent {
         node: String,

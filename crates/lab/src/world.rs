@@ -7,9 +7,9 @@ use crate::state::{Change, PolicyMode, Profile, State};
 use finding_model::{Severity, SourceFiles};
 use kube_import::{Changed, Imported, ObjectName, Options};
 use policy_engine::{Assumptions, End, PodId, Program, Semantics};
-use policy_model::PolicyId;
+use policy_model::{PolicyId, Snapshot, WorkloadRef};
 use policy_tables::{Mode, Modes};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -22,6 +22,8 @@ pub(crate) struct World {
     pub modes: Modes,
     /// In the order of the snapshot's pods.
     pub pods: Vec<PodId>,
+    /// Of each workload that makes pods, a number for what is written of them.
+    pub templates: BTreeMap<WorkloadRef, u64>,
 }
 
 impl std::fmt::Debug for World {
@@ -33,14 +35,13 @@ impl std::fmt::Debug for World {
 impl World {
     /// What a state means. The same state means the same in every process.
     pub(crate) fn new(state: &State) -> Result<Self, LabError> {
-        Ok(Self::of(state, imported(state)?))
+        Self::of(state, imported(state)?)
     }
 
     /// `imported` is what the state's objects say.
-    pub(crate) fn of(state: &State, imported: Imported) -> Self {
-        let Imported { snapshot, replicas, files, .. } = imported;
-        let options = state.plan_options();
-        let plan = Plan::new(snapshot, &replicas, &options, &state.assigned);
+    pub(crate) fn of(state: &State, imported: Imported) -> Result<Self, LabError> {
+        let Imported { snapshot, replicas, files, templates, .. } = imported;
+        let plan = planned(state, snapshot, &replicas)?;
         let semantics = match state.setup.profile {
             Profile::Upstream => Semantics::Upstream,
             Profile::Cilium => Semantics::Cilium,
@@ -61,7 +62,7 @@ impl World {
         let pods = plan.snapshot.pods.iter();
         let pods = pods.filter_map(|pod| by_name.get(&(&*pod.namespace, &*pod.name)).copied());
         let pods = pods.collect();
-        Self { plan, program, enforced, files: Arc::new(files), modes, pods }
+        Ok(Self { plan, program, enforced, files: Arc::new(files), modes, pods, templates })
     }
 
     /// Pods of one host network share its addresses, so the place has to tell them apart.
@@ -72,6 +73,21 @@ impl World {
         };
         pod.map_or(End::Address(address), End::Pod)
     }
+}
+
+/// Pods that are still to be replaced are those of the state before.
+fn planned(
+    state: &State,
+    snapshot: Snapshot,
+    replicas: &BTreeMap<WorkloadRef, u32>,
+) -> Result<Plan, LabError> {
+    let mut options = state.plan_options();
+    if let Some(before) = &state.before {
+        let Imported { snapshot, replicas, .. } = imported(before)?;
+        let before = Plan::new(snapshot, &replicas, &before.plan_options(), &before.assigned);
+        options.old = Some(before.snapshot.pods);
+    }
+    Ok(Plan::new(snapshot, replicas, &options, &state.assigned))
 }
 
 /// The state with a change of its objects. What cannot be read or removed is an error: nothing of a change

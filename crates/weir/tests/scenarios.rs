@@ -63,6 +63,31 @@ mod tests {
     }
 
     #[test]
+    fn traffic_goes_on_while_pods_are_replaced() -> Result<()> {
+        let (code, result) = run("rolls", "rolls.yaml")?;
+        assert_eq!(code, Some(0), "{result:#}");
+        let notes: Vec<String> = items(&result, "steps")?
+            .iter()
+            .flat_map(|step| step["notes"].as_array().into_iter().flatten())
+            .map(|note| note.as_str().unwrap_or_default().to_owned())
+            .collect();
+        let replaced = [
+            "Deployment shop/stock: stock-2, stock-3 replaced stock-0, stock-1",
+            "Deployment shop/web: web-1 replaced web-0",
+            "StatefulSet shop/db: its pods are new, under the names of before",
+            "Deployment shop/stock: stock-4, stock-5 replaced stock-2, stock-3",
+        ];
+        assert_eq!(notes, replaced);
+        for (place, attempts) in
+            [(0, "attemptsPassed"), (1, "attemptsFailed"), (2, "attemptsFailed")]
+        {
+            let traffic = &items(&result, "traffic")?[place];
+            ensure!(traffic[attempts].as_u64().context("no number")? > 30, "{traffic}");
+        }
+        Ok(())
+    }
+
+    #[test]
     fn what_does_not_hold_is_told_with_its_place() -> Result<()> {
         let (code, result) = run("wrong", "wrong.yaml")?;
         assert_eq!(code, Some(1), "{result:#}");

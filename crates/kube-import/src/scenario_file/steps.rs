@@ -10,6 +10,7 @@ use crate::weir_file::{optional_text, text};
 use lab_scenario::{
     Action, AgentChoice, Decider, Expectation, Mode, Question, Relabel, Step, Subject, Wanted,
 };
+use question_syntax::{KindArgument, PeerArgument};
 use std::collections::BTreeMap;
 
 const STEP: Shape = Shape {
@@ -22,14 +23,25 @@ const STEP: Shape = Shape {
         ("relabel", "nothing would be relabelled"),
         ("stop", "no pod would be stopped"),
         ("start", "no pod would be started"),
+        ("roll", "no pods would be replaced"),
         ("killAgent", "no agent would be killed"),
         ("waitMs", "nothing would be waited for"),
         ("probe", "nothing would be tried"),
         ("expect", "nothing would be expected"),
     ],
 };
-const ACTIONS: [&str; 9] =
-    ["apply", "delete", "relabel", "stop", "start", "killAgent", "waitMs", "probe", "expect"];
+const ACTIONS: [&str; 10] = [
+    "apply",
+    "delete",
+    "relabel",
+    "stop",
+    "start",
+    "roll",
+    "killAgent",
+    "waitMs",
+    "probe",
+    "expect",
+];
 const RELABEL: Shape = Shape {
     name: "`relabel`",
     fields: &[
@@ -106,6 +118,7 @@ fn action(
         "relabel" => relabel(decoder, node).map(Action::Relabel),
         "stop" => one_or_more(decoder, node, pod).map(Action::Stop),
         "start" => one_or_more(decoder, node, pod).map(Action::Start),
+        "roll" => one_or_more(decoder, node, workload).map(Action::Roll),
         "killAgent" => {
             let written = text(decoder, node)?;
             let choice =
@@ -179,6 +192,23 @@ fn pod(decoder: &mut Decoder, node: &Node<'_>) -> Option<String> {
         return None;
     }
     Some(written)
+}
+
+/// `namespace/name` or `kind/namespace/name`.
+fn workload(decoder: &mut Decoder, node: &Node<'_>) -> Option<String> {
+    let written = text(decoder, node)?;
+    match written.parse() {
+        Ok(
+            PeerArgument::Named { .. }
+            | PeerArgument::OfKind { kind: KindArgument::Workload(_), .. },
+        ) => Some(written),
+        Ok(_) | Err(_) => {
+            let message = format!("`{written}` names no workload");
+            let help = "write `namespace/name`, or `deployment/namespace/name`";
+            decoder.error(codes::BAD_VALUE, node.place, message, help);
+            None
+        }
+    }
 }
 
 fn relabel(decoder: &mut Decoder, node: &Node<'_>) -> Option<Relabel> {

@@ -3,7 +3,7 @@
 
 use super::{Assigned, NodePlan, PodKey};
 use policy_model::{Node, Service, ServiceKind, Snapshot};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Whose network is that of most clusters made with kind or kubeadm.
@@ -15,10 +15,15 @@ const SERVICES_V4: u32 = u32::from_be_bytes([10, 96, 0, 0]);
 const SERVICES_V6: u128 = 0xfd00_0010_0096 << 80;
 /// Below are the API server and DNS.
 const FIRST_SERVICE: u32 = 11;
+/// Of a node's network; below is its gateway in most clusters.
+const FIRST_HOST: u32 = 2;
+const N_HOSTS_V4: u32 = 253;
 
 #[derive(Debug)]
 pub(super) struct Addresses {
     used: HashSet<IpAddr>,
+    /// How many addresses each node's pods have used up.
+    turns: BTreeMap<usize, u32>,
 }
 
 impl Addresses {
@@ -36,7 +41,12 @@ impl Addresses {
                 .chain(earlier)
                 .copied()
                 .collect(),
+            turns: assigned.turns.clone(),
         }
+    }
+
+    pub(super) fn turns(self) -> BTreeMap<usize, u32> {
+        self.turns
     }
 
     /// A node has both families: what it masquerades goes out with its own address.
@@ -65,11 +75,7 @@ impl Addresses {
             } else if let Some(earlier) = assigned.with_link(&PodKey::of(pod)) {
                 pod.addresses.clone_from(&earlier.addresses);
             } else if pod.addresses.is_empty() {
-                let node = u32::try_from(*place).unwrap_or(u32::MAX);
-                pod.addresses = vec![
-                    self.free_v4(PODS_V4, node * 256 + 2),
-                    self.free_v6(PODS_V6 | u128::from(node) << 64, 2),
-                ];
+                pod.addresses = self.free_of_node(*place);
             }
         }
     }
@@ -87,6 +93,25 @@ impl Addresses {
                 ];
             }
         }
+    }
+
+    /// One of each family from the node's network, in turn. A full network goes on behind its end.
+    fn free_of_node(&mut self, place: usize) -> Vec<IpAddr> {
+        let node = u32::try_from(place).unwrap_or(u32::MAX);
+        let turn = self.turns.get(&place).copied().unwrap_or_default();
+        let own = PODS_V4.wrapping_add(node.wrapping_mul(256));
+        let host = |turn: &u32| Ipv4Addr::from_bits(own + FIRST_HOST + turn % N_HOSTS_V4);
+        let mut turns = turn..turn.saturating_add(N_HOSTS_V4);
+        let free = turns.find(|turn| self.used.insert(host(turn).into()));
+        let v4 = match &free {
+            Some(turn) => host(turn).into(),
+            None => self.free_v4(own, FIRST_HOST),
+        };
+        let turn = free.unwrap_or(turn);
+        self.turns.insert(place, turn.saturating_add(1));
+        // A node's network of this family has more addresses than a lab uses.
+        let v6 = self.free_v6(PODS_V6 | u128::from(node) << 64, FIRST_HOST.saturating_add(turn));
+        vec![v4, v6]
     }
 
     /// The first one from `start` that nothing has; a full network goes on behind its end.

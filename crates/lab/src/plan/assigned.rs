@@ -38,6 +38,9 @@ pub struct Assigned {
     /// By `namespace/name`.
     pub services: BTreeMap<String, Vec<IpAddr>>,
     pub next_link: Option<u32>,
+    /// How many addresses the pods of each node have used up: one is not used again while others are free,
+    /// because somebody may still take it for the pod that had it.
+    pub turns: BTreeMap<usize, u32>,
 }
 
 impl Assigned {
@@ -57,6 +60,7 @@ impl Assigned {
                 .filter(|(_, addresses)| !addresses.is_empty())
                 .collect(),
             next_link: Some(plan.next_link),
+            turns: plan.turns.clone(),
         }
     }
 

@@ -168,3 +168,27 @@ fn what_was_given_away_stays() {
     assert_eq!(third.pods.len(), second.pods.len() - 1);
     assert_eq!(of(&second, "a"), of(&third, "a"));
 }
+
+#[test]
+fn an_address_is_not_used_again_while_others_are_free() {
+    let pod = |name: &str| {
+        format!(
+            "{{apiVersion: v1, kind: Pod, metadata: {{name: {name}}}, spec: {{containers: [{{name: c}}]}}}}\n"
+        )
+    };
+    let options = PlanOptions::default();
+    let mut assigned = Assigned::default();
+    let mut seen = BTreeSet::new();
+    // The DNS server of the lab has the first one.
+    for turn in 0..252 {
+        let plan = plan_again(&(DNS.to_owned() + &pod(&format!("p{turn}"))), &options, &assigned);
+        let pods = plan.snapshot.pods.iter().filter(|pod| !pod.host_network);
+        seen.extend(pods.flat_map(|pod| pod.addresses.clone()));
+        assigned = Assigned::of(&plan);
+    }
+    assert_eq!(seen.len(), 2 * 252);
+    let plan =
+        plan_again(&(DNS.to_owned() + &pod("late") + "---\n" + &pod("later")), &options, &assigned);
+    assert_eq!(plan.snapshot.pods[0].addresses[0].to_string(), "10.244.0.254");
+    assert_eq!(plan.snapshot.pods[1].addresses[0].to_string(), "10.244.0.2", "all were used");
+}

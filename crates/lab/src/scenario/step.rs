@@ -41,6 +41,7 @@ pub(super) fn run(
         }
         Action::Stop(pods) => client.stop_pods(pods.clone()).map(|more| notes.extend(more)),
         Action::Start(pods) => client.start_pods(pods.clone()).map(|more| notes.extend(more)),
+        Action::Roll(workloads) => client.roll(workloads.clone()).map(|more| notes.extend(more)),
         Action::KillAgent(choice) => kill(client, choice),
         Action::Wait(milliseconds) => {
             thread::sleep(Duration::from_millis(u64::from(*milliseconds)));

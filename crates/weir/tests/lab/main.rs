@@ -9,4 +9,5 @@ mod kernel_objects;
 mod life;
 mod machine;
 mod policies;
+mod rolls;
 mod test_lab;

@@ -4,7 +4,6 @@ use crate::test_lab::{TestLab, WEIR};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 
 const POLICIES: &str = "
@@ -37,35 +36,11 @@ spec: {podSelector: {}, policyTypes: [Ingress]}
 ";
 
 impl TestLab {
-    fn file(&self, name: &str, text: &str) -> Result<String> {
-        let path: PathBuf = self.manifests.with_file_name(name);
-        fs::write(&path, text)?;
-        Ok(path.display().to_string())
-    }
-
     /// Makes the lab with the policies, on two nodes.
     fn up_with_policies(&self, arguments: &[&str]) -> Result<()> {
         let policies = self.file("policies.yaml", POLICIES)?;
         let more = [&[policies.as_str(), "--nodes", "2", "--external", "203.0.113.9"], arguments];
         self.up(&more.concat())
-    }
-
-    fn done(&self, command: &str, arguments: &[&str]) -> Result<String> {
-        let output = self.run(command, arguments)?;
-        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-        ensure!(output.status.success(), "{command}: {errors}");
-        Ok(String::from_utf8(output.stdout)?)
-    }
-
-    /// Every connection does as the policies say; how many were open.
-    fn agrees(&self) -> Result<usize> {
-        let output = self.run("probe", &["-o", "json"])?;
-        let report: Value = serde_json::from_slice(&output.stdout)?;
-        let errors = String::from_utf8_lossy(&output.stderr);
-        ensure!(report["disagreements"] == 0 && report["compared"] == true, "{errors}");
-        ensure!(output.status.success(), "{errors}");
-        let cells = report["cells"].as_array().context("no cells")?;
-        Ok(cells.iter().filter(|cell| cell["observed"].get("open").is_some()).count())
     }
 
     fn flows(&self, arguments: &[&str]) -> Result<Vec<Value>> {

@@ -1,6 +1,7 @@
 //! A lab of a test: the real command, in a folder of its own, and a look at the machine before and after.
 
 use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -102,6 +103,30 @@ impl TestLab {
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         ensure!(output.status.success(), "{command}: {stderr}");
         Ok(String::from_utf8(output.stdout)?)
+    }
+
+    pub(crate) fn file(&self, name: &str, text: &str) -> Result<String> {
+        let path: PathBuf = self.manifests.with_file_name(name);
+        fs::write(&path, text)?;
+        Ok(path.display().to_string())
+    }
+
+    pub(crate) fn done(&self, command: &str, arguments: &[&str]) -> Result<String> {
+        let output = self.run(command, arguments)?;
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        ensure!(output.status.success(), "{command}: {errors}");
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// Every connection does as the policies say; how many were open.
+    pub(crate) fn agrees(&self) -> Result<usize> {
+        let output = self.run("probe", &["-o", "json"])?;
+        let report: Value = serde_json::from_slice(&output.stdout)?;
+        let errors = String::from_utf8_lossy(&output.stderr);
+        ensure!(report["disagreements"] == 0 && report["compared"] == true, "{errors}");
+        ensure!(output.status.success(), "{errors}");
+        let cells = report["cells"].as_array().context("no cells")?;
+        Ok(cells.iter().filter(|cell| cell["observed"].get("open").is_some()).count())
     }
 
     /// The lab process, as the machine sees it.

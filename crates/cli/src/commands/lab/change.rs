@@ -84,6 +84,20 @@ pub(crate) struct PodsArgs {
     which: WhichArgs,
 }
 
+/// Replace the pods of workloads, one after the other, as a rolling update does
+///
+/// New pods have addresses of their own, and policies hold before their first packet. Services lead to a new
+/// pod when it listens, and to an old one no more before it goes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RollArgs {
+    /// namespace/name, or kind/namespace/name
+    #[arg(value_name = "WORKLOAD", required = true)]
+    workloads: Vec<String>,
+
+    #[command(flatten)]
+    which: WhichArgs,
+}
+
 /// End the agent of a node as a crash would
 ///
 /// What it wrote goes on deciding, and a new agent takes over.
@@ -135,6 +149,11 @@ pub(super) fn stop(args: &PodsArgs, console: &mut Console) -> Result<Outcome, Ex
 pub(super) fn start(args: &PodsArgs, console: &mut Console) -> Result<Outcome, ExpectedError> {
     let notes = args.which.client()?.start_pods(args.pods.clone())?;
     made(&notes, "started", console)
+}
+
+pub(super) fn roll(args: &RollArgs, console: &mut Console) -> Result<Outcome, ExpectedError> {
+    let notes = args.which.client()?.roll(args.workloads.clone())?;
+    made(&notes, "rolled", console)
 }
 
 fn made(notes: &[String], done: &str, console: &mut Console) -> Result<Outcome, ExpectedError> {
