@@ -12,8 +12,8 @@ use std::os::fd::AsFd as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 /// Runs the command to its end, or to that of the lab.
@@ -25,8 +25,12 @@ pub fn run_inside(
     leave_interrupts_to_the_command()?;
     let files = files(&entry);
     let mut child = spawn_with_files(command, entry.namespace.as_fd(), &folder.path(), &files)?;
-    end_with_lab(&child, entry)?;
-    child.wait().map_err(|source| LabError::Process { what: "wait for the command", source })
+    let ending = Arc::new(Mutex::new(()));
+    end_with_lab(&child, entry, Arc::clone(&ending))?;
+    let ended = child.wait();
+    // Where the command ended because the lab did, what it started ends before this process does.
+    drop(ending.lock());
+    ended.map_err(|source| LabError::Process { what: "wait for the command", source })
 }
 
 /// Runs the command to its end, and then ends the lab.
@@ -55,12 +59,13 @@ fn leave_interrupts_to_the_command() -> Result<(), LabError> {
 }
 
 /// What the command started ends too: whatever is still in the network of a lab that is gone.
-fn end_with_lab(child: &Child, entry: Entry) -> Result<(), LabError> {
+fn end_with_lab(child: &Child, entry: Entry, ending: Arc<Mutex<()>>) -> Result<(), LabError> {
     let process = pidfd_open(Pid::from_child(child), PidfdFlags::empty())
         .map_err(io::Error::from)
         .map_err(|source| LabError::Process { what: "watch the command", source })?;
     thread::spawn(move || {
         entry.wait_for_end();
+        let _until_all_ended = ending.lock();
         let network = File::from(entry.namespace).metadata();
         while network.as_ref().is_ok_and(|network| end_processes(network).unwrap_or(false)) {}
         match pidfd_send_signal(&process, Signal::KILL) {
