@@ -3,6 +3,7 @@
 use crate::agent;
 use crate::error::LabError;
 use crate::folder::Folder;
+use crate::picture::Picture;
 use crate::probe::Cell;
 use crate::state::Change;
 use crate::wire::{
@@ -76,6 +77,15 @@ impl Client {
         let answer = self.ask(Request::Status)?;
         if let Answer::Status(status) = answer {
             return Ok(status);
+        }
+        Err(self.unexpected(&answer))
+    }
+
+    /// What the lab is now. It reads all manifests, so it takes as long as a change.
+    pub fn picture(&self) -> Result<Picture, LabError> {
+        let answer = self.ask(Request::State)?;
+        if let Answer::State(state) = answer {
+            return Picture::new(&state);
         }
         Err(self.unexpected(&answer))
     }
@@ -255,6 +265,7 @@ impl Client {
         match answer {
             Answer::Refused(text) => LabError::Refused(text.clone()),
             Answer::Status(_)
+            | Answer::State(_)
             | Answer::Entered { .. }
             | Answer::Cells(_)
             | Answer::Probed

@@ -53,6 +53,7 @@ fn answer(mut stream: &UnixStream, lab: &Lab, stop: &UnboundedSender<()>) -> io:
     let moment = &*moment;
     match request {
         Request::Status => write_line(&mut stream, &Answer::Status(lab.status())),
+        Request::State => write_line(&mut stream, &Answer::State(Box::new(lab.known_state()))),
         Request::Roll(workloads) => write_made(stream, lab.roll(&workloads)),
         Request::Enter { peer } => match host_of(&moment.world, &peer) {
             Ok(host) => enter(stream, &mut input, moment, host),

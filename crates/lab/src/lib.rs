@@ -27,6 +27,7 @@ mod flow_log;
 mod folder;
 mod names;
 mod network;
+mod picture;
 mod plan;
 mod probe;
 mod process;
@@ -48,6 +49,7 @@ pub use enter::{run_beside, run_inside};
 pub use error::LabError;
 pub use folder::{Folder, default_parent};
 pub use network::{Host, Network};
+pub use picture::Picture;
 pub use plan::{
     Assigned, AssignedPod, DnsPlan, Endpoint, ExternalPlan, Listener, NodePlan, Plan, PlanOptions,
     PodKey, PodPlan, Rolled, ServicePlan, ServicePortPlan, Slot, workload_key,

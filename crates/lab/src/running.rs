@@ -110,6 +110,11 @@ impl Lab {
         self.go(&mut state, (target, world), &rolls)
     }
 
+    /// Waits for a change that is being made.
+    pub(crate) fn known_state(&self) -> State {
+        self.state().clone()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -2,7 +2,7 @@
 
 use crate::agent::HookChoice;
 use crate::probe::{Cell, Expected, Observed};
-use crate::state::{Change, Setup};
+use crate::state::{Change, Setup, State};
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead, Write};
 use std::net::IpAddr;
@@ -140,6 +140,8 @@ pub(crate) struct Envelope {
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Request {
     Status,
+    /// What all its processes know.
+    State,
     /// The namespace of a PEER, and what a process in it should see.
     Enter {
         peer: String,
@@ -175,6 +177,7 @@ pub(crate) enum Request {
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Answer {
     Status(Status),
+    State(Box<State>),
     /// The namespace's descriptor travels beside it.
     Entered {
         host: String,

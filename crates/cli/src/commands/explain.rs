@@ -35,17 +35,8 @@ pub(crate) struct ExplainArgs {
     #[command(flatten)]
     input: InputArgs,
 
-    /// Who opens the connection: namespace/name, namespace/, an address, a CIDR, or internet
-    #[arg(long, value_name = "PEER", help_heading = "Question")]
-    from: PeerArgument,
-
-    /// Who is called: as --from, or service/namespace/name
-    #[arg(long, value_name = "PEER", help_heading = "Question")]
-    to: PeerArgument,
-
-    /// The destination's port: 8080, 53/udp, a name, or icmp; left out, all ports
-    #[arg(long, value_name = "PORT", help_heading = "Question")]
-    port: Option<PortArgument>,
+    #[command(flatten)]
+    question: QuestionArgs,
 
     #[command(flatten)]
     assumptions: AssumptionArgs,
@@ -56,8 +47,24 @@ pub(crate) struct ExplainArgs {
     output: ExplainFormat,
 }
 
+/// What is asked, here and of a lab.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct QuestionArgs {
+    /// Who opens the connection: namespace/name, namespace/, an address, a CIDR, or internet
+    #[arg(long, value_name = "PEER", help_heading = "Question")]
+    pub(crate) from: PeerArgument,
+
+    /// Who is called: as --from, or service/namespace/name
+    #[arg(long, value_name = "PEER", help_heading = "Question")]
+    pub(crate) to: PeerArgument,
+
+    /// The destination's port: 8080, 53/udp, a name, or icmp; left out, all ports
+    #[arg(long, value_name = "PORT", help_heading = "Question")]
+    pub(crate) port: Option<PortArgument>,
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-enum ExplainFormat {
+pub(crate) enum ExplainFormat {
     /// For people
     #[default]
     Text,
@@ -65,7 +72,7 @@ enum ExplainFormat {
     Json,
 }
 
-impl ExplainArgs {
+impl QuestionArgs {
     fn port(&self) -> PortArgument {
         self.port.clone().unwrap_or_default()
     }
@@ -95,21 +102,32 @@ fn explain(
         files: &imported.files,
         index: &PeerIndex::new(&imported.snapshot),
     };
-    let Asked { routes, answers } = ask(world, args)?;
+    answer(world, &args.question, (args.output, palette), out)
+}
+
+/// Explains what a program says of the question.
+pub(crate) fn answer(
+    world: CheckWorld<'_>,
+    question: &QuestionArgs,
+    (format, palette): (ExplainFormat, Palette),
+    out: &mut dyn Write,
+) -> Result<Outcome, ExpectedError> {
+    let program = world.program;
+    let Asked { routes, answers } = ask(world, question)?;
     let answers = answers.into_iter().enumerate().map(|(place, answer)| {
-        let fixing = fixing(args, place, &answer);
-        Explained::new(&program, answer, fixing)
+        let fixing = fixing(question, place, &answer);
+        Explained::new(program, answer, fixing)
     });
     let report = ExplainReport {
-        program: &program,
-        files: &imported.files,
-        from: &args.from.to_string(),
-        to: &args.to.to_string(),
-        port: &args.port().to_string(),
+        program,
+        files: world.files,
+        from: &question.from.to_string(),
+        to: &question.to.to_string(),
+        port: &question.port().to_string(),
         routes,
         answers: answers.collect(),
     };
-    match args.output {
+    match format {
         ExplainFormat::Text => text::write(out, &report, palette)?,
         ExplainFormat::Json => json::write(out, &report)?,
     }
@@ -122,8 +140,8 @@ fn explain(
 }
 
 /// Nobody who asks about everything wants the rest of the ports opened too.
-fn fixing(args: &ExplainArgs, place: usize, answer: &Answer) -> Fixing {
-    let names_port = args.port.is_some();
+fn fixing(question: &QuestionArgs, place: usize, answer: &Answer) -> Fixing {
+    let names_port = question.port.is_some();
     if !names_port && !answer.traffic.has_all_ports() {
         Fixing::PortLeftOut
     } else if place < text::MOST_WALKED {

@@ -4,6 +4,7 @@ mod change;
 mod curl;
 mod down;
 mod enter;
+mod explain;
 mod flows;
 mod probe;
 mod process;
@@ -23,6 +24,7 @@ Examples:
   weir lab shell shop/web
   weir lab probe --from shop/web
   weir lab flows --follow --denied
+  weir lab explain --from shop/web --to pay/db --port 5432
   weir lab apply policy.yaml
   weir lab run scenarios/
   weir lab down
@@ -33,8 +35,8 @@ be done; `exec` and `shell` exit as their command does.";
 /// A small cluster on this machine: real packets, no Kubernetes
 ///
 /// Makes a network namespace for each pod and node of the manifests, with addresses, Services and DNS.
-/// Nothing leaves the machine, and `weir lab down` leaves nothing behind. Runs as root. Policies are not
-/// enforced in a lab yet: everything passes.
+/// Policies are enforced in the kernel. Nothing leaves the machine, and `weir lab down` leaves nothing
+/// behind. Runs as root.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct LabArgs {
@@ -48,6 +50,7 @@ enum LabCommand {
     Down(down::DownArgs),
     Status(status::StatusArgs),
     Probe(probe::ProbeArgs),
+    Explain(explain::ExplainArgs),
     Flows(flows::FlowsArgs),
     Watch(watch::WatchArgs),
     Apply(change::ApplyArgs),
@@ -99,6 +102,7 @@ pub(crate) fn run(args: &LabArgs, console: &mut Console) -> Result<Outcome, Expe
         LabCommand::Exec(args) => enter::exec(args),
         LabCommand::Curl(args) => curl::run(args, console),
         LabCommand::Shell(args) => enter::shell(args, console),
+        LabCommand::Explain(args) => explain::run(args, console),
         LabCommand::Probe(args) => probe::run(args, console),
         LabCommand::Flows(args) => flows::run(args, console),
         LabCommand::Watch(args) => watch::run(args, console),

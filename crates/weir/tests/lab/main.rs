@@ -11,3 +11,4 @@ mod machine;
 mod policies;
 mod rolls;
 mod test_lab;
+mod watch;

@@ -2,7 +2,7 @@
 //!
 //! What is asked is what `weir check` asks, so that both give the same answers.
 
-use super::ExplainArgs;
+use super::QuestionArgs;
 use crate::commands::check::CheckWorld;
 use crate::commands::check::question::{Ports, asked_port, ends, is_empty, service_ports};
 use crate::{ExpectedError, Peer};
@@ -17,7 +17,7 @@ pub(super) struct Asked {
     pub(super) answers: Vec<Answer>,
 }
 
-pub(super) fn ask(world: CheckWorld<'_>, args: &ExplainArgs) -> Result<Asked, ExpectedError> {
+pub(super) fn ask(world: CheckWorld<'_>, args: &QuestionArgs) -> Result<Asked, ExpectedError> {
     let (from, to) = (world.index.resolve(&args.from)?, world.index.resolve(&args.to)?);
     let sources = ends(world, &from);
     if is_empty(&sources) {
@@ -53,7 +53,7 @@ fn through(
     program: &Program,
     sources: &EndSet,
     service: &Service,
-    args: &ExplainArgs,
+    args: &QuestionArgs,
 ) -> Result<Asked, ExpectedError> {
     let problem = |text: String| usage(format!("service/{service}: {text}"));
     let ports = match service_ports(service, &args.port()).map_err(problem)? {

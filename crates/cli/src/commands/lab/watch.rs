@@ -1,5 +1,7 @@
 //! `weir lab watch`: who talks to whom at this moment, on the whole terminal.
 
+mod pane;
+mod question;
 mod screen;
 mod table;
 
@@ -7,6 +9,7 @@ use super::WhichArgs;
 use super::flows::read;
 use crate::{Console, ExpectedError, Outcome};
 use crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
+use pane::Pane;
 use screen::{Screen, View};
 use std::io::{self, IsTerminal as _};
 use std::ops::ControlFlow;
@@ -20,8 +23,9 @@ const REDRAW: Duration = Duration::from_millis(200);
 
 /// Watch who talks to whom, by which rule, as it happens
 ///
-/// Keys: arrows or j and k select, Enter shows everything that is known of the newest flow, d only what is
-/// denied, / a filter for names, q ends it.
+/// Keys: arrows or j and k select, Enter shows everything that is known of the newest flow, why it was decided so,
+/// and what would allow a denied one, as `weir lab explain` says it; there the same keys, PageUp and PageDown
+/// move, and Enter or Esc closes it. d shows only what is denied, / filters by names, q ends it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct WatchArgs {
     #[command(flatten)]
@@ -43,7 +47,7 @@ pub(super) fn run(args: &WatchArgs, console: &mut Console) -> Result<Outcome, Ex
         })
     });
     let mut screen = Screen::open(console.out_palette)?;
-    let ended = watch(&mut screen, &lines);
+    let ended = watch(&mut screen, &lines, &args.which);
     drop(screen);
     drop(lines);
     match ended? {
@@ -61,7 +65,11 @@ enum Ended {
     ByLab,
 }
 
-fn watch(screen: &mut Screen, lines: &Receiver<Vec<String>>) -> io::Result<Ended> {
+fn watch(
+    screen: &mut Screen,
+    lines: &Receiver<Vec<String>>,
+    which: &WhichArgs,
+) -> io::Result<Ended> {
     let mut table = Table::default();
     let mut view = View::default();
     loop {
@@ -76,15 +84,17 @@ fn watch(screen: &mut Screen, lines: &Receiver<Vec<String>>) -> io::Result<Ended
                 Err(TryRecvError::Disconnected) => return Ok(Ended::ByLab),
             }
         }
+        if let Some(pane) = &mut view.pane {
+            pane.refresh();
+        }
         screen.draw(&table, &mut view)?;
-        if event::poll(REDRAW)? && react(&event::read()?, &mut view).is_break() {
+        if event::poll(REDRAW)? && react(&event::read()?, (&table, which), &mut view).is_break() {
             return Ok(Ended::ByUser);
         }
     }
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "most keys mean nothing here")]
-fn react(event: &Event, view: &mut View) -> ControlFlow<()> {
+fn react(event: &Event, (table, which): (&Table, &WhichArgs), view: &mut View) -> ControlFlow<()> {
     let Event::Key(key) = event else { return ControlFlow::Continue(()) };
     if key.kind == KeyEventKind::Release {
         return ControlFlow::Continue(());
@@ -93,25 +103,60 @@ fn react(event: &Event, view: &mut View) -> ControlFlow<()> {
         return ControlFlow::Break(());
     }
     if view.typing {
-        match key.code {
-            KeyCode::Enter => view.typing = false,
-            KeyCode::Esc => (view.typing, view.filter) = (false, String::new()),
-            KeyCode::Backspace => drop(view.filter.pop()),
-            KeyCode::Char(c) => view.filter.push(c),
-            _ => {}
-        }
-        return ControlFlow::Continue(());
+        type_filter(key.code, view);
+    } else if key.code == KeyCode::Char('q') {
+        return ControlFlow::Break(());
+    } else if view.pane.is_some() {
+        move_in_pane(key.code, view);
+    } else {
+        choose(key.code, (table, which), view);
     }
-    match key.code {
-        KeyCode::Char('q') => return ControlFlow::Break(()),
-        KeyCode::Esc if view.details => view.details = false,
+    ControlFlow::Continue(())
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "most keys mean nothing here")]
+fn type_filter(key: KeyCode, view: &mut View) {
+    match key {
+        KeyCode::Enter => view.typing = false,
+        KeyCode::Esc => (view.typing, view.filter) = (false, String::new()),
+        KeyCode::Backspace => drop(view.filter.pop()),
+        KeyCode::Char(c) => view.filter.push(c),
+        _ => {}
+    }
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "most keys mean nothing here")]
+fn move_in_pane(key: KeyCode, view: &mut View) {
+    let Some(pane) = &mut view.pane else { return };
+    let page = view.page.max(1);
+    // Where it would go too far, drawing it says so.
+    pane.scroll = match key {
+        KeyCode::Char('j') | KeyCode::Down => pane.scroll.saturating_add(1),
+        KeyCode::Char('k') | KeyCode::Up => pane.scroll.saturating_sub(1),
+        KeyCode::PageDown | KeyCode::Char(' ') => pane.scroll.saturating_add(page),
+        KeyCode::PageUp => pane.scroll.saturating_sub(page),
+        KeyCode::Home | KeyCode::Char('g') => 0,
+        KeyCode::End | KeyCode::Char('G') => usize::MAX,
+        _ => pane.scroll,
+    };
+    if matches!(key, KeyCode::Enter | KeyCode::Esc) {
+        view.pane = None;
+    }
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "most keys mean nothing here")]
+fn choose(key: KeyCode, (table, which): (&Table, &WhichArgs), view: &mut View) {
+    match key {
         KeyCode::Esc => view.filter.clear(),
         KeyCode::Char('d') => view.denied_only = !view.denied_only,
         KeyCode::Char('/') => view.typing = true,
-        KeyCode::Char('j') | KeyCode::Down => view.selected = view.selected.saturating_add(1),
-        KeyCode::Char('k') | KeyCode::Up => view.selected = view.selected.saturating_sub(1),
-        KeyCode::Enter => view.details = !view.details,
+        KeyCode::Char('j') | KeyCode::Down => view.select(table, |at| at.saturating_add(1)),
+        KeyCode::Char('k') | KeyCode::Up => view.select(table, |at| at.saturating_sub(1)),
+        KeyCode::Enter => {
+            view.select(table, |at| at);
+            let row = view.selected.clone().and_then(|key| Some((table.row(&key)?, key)));
+            view.pane = row.map(|(row, key)| Pane::open(key, row.telling(), which));
+        }
         _ => {}
     }
-    ControlFlow::Continue(())
 }

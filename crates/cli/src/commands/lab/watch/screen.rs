@@ -1,5 +1,6 @@
-//! What `watch` draws: a line for each connection, and below what is known of the selected one.
+//! What `watch` draws: a line for each connection, and below what is known of the one that was opened.
 
+use super::pane::Pane;
 use super::table::{Key, Row, Table};
 use crate::commands::lab::flows::is_denied;
 use crossterm::terminal::{
@@ -7,7 +8,7 @@ use crossterm::terminal::{
     enable_raw_mode, size,
 };
 use crossterm::{cursor, queue};
-use flow_model::{Flow, Timestamp};
+use flow_model::Timestamp;
 use report_formats::{Palette, Role, visible};
 use std::io::{self, Stdout, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -19,8 +20,26 @@ pub(super) struct View {
     pub(super) filter: String,
     /// Keys are letters of the filter.
     pub(super) typing: bool,
-    pub(super) selected: usize,
-    pub(super) details: bool,
+    /// Rows come and go above it.
+    pub(super) selected: Option<Key>,
+    pub(super) pane: Option<Pane>,
+    /// Lines of the pane that were drawn.
+    pub(super) page: usize,
+}
+
+impl View {
+    /// From the place that is selected to another one.
+    pub(super) fn select(&mut self, table: &Table, to: impl FnOnce(usize) -> usize) {
+        let rows = table.rows(self.denied_only, &self.filter);
+        let last = rows.len().saturating_sub(1);
+        let place = to(self.place(&rows)).min(last);
+        self.selected = rows.get(place).map(|(key, _)| (*key).clone());
+    }
+
+    /// Of the selected row, the first where it is not there.
+    fn place(&self, rows: &[(&Key, &Row)]) -> usize {
+        rows.iter().position(|(key, _)| Some(*key) == self.selected.as_ref()).unwrap_or(0)
+    }
 }
 
 /// The whole terminal, given back when dropped.
@@ -71,29 +90,71 @@ fn lines(
     (width, height): (usize, usize),
 ) -> Vec<String> {
     let rows = table.rows(view.denied_only, &view.filter);
-    view.selected = view.selected.min(rows.len().saturating_sub(1));
-    let details = match rows.get(view.selected) {
-        Some((_, row)) if view.details => details(&row.flow, width),
-        Some(_) | None => Vec::new(),
-    };
-    let n_rows = height.saturating_sub(details.len() + 3).max(1);
-    let first = view.selected.saturating_sub(n_rows - 1);
+    let selected = view.place(&rows);
+    let pane = pane(view, palette, (width, height));
+    let n_rows = height.saturating_sub(pane.len() + 3).max(1);
+    let first = selected.saturating_sub(n_rows - 1);
     let now = now();
     let mut lines = vec![palette.paint(Role::Strong, &cut(&heading(view, rows.len()), width))];
     for (place, (key, row)) in rows.iter().enumerate().skip(first).take(n_rows) {
-        let mark = if place == view.selected { '>' } else { ' ' };
+        let mark = if place == selected { '>' } else { ' ' };
         let line = cut(&format!("{mark} {}", line(key, row, now)), width);
         let role = if is_denied(&row.flow) { Role::Deny } else { Role::Allow };
         lines.push(palette.paint(role, &line));
     }
-    lines.push(String::new());
-    lines.extend(details);
-    lines.push(palette.paint(Role::Faint, &cut(HELP, width)));
+    if pane.is_empty() {
+        lines.push(String::new());
+    }
+    lines.extend(pane);
+    let help = if view.pane.is_some() { PANE_HELP } else { HELP };
+    lines.push(palette.paint(Role::Faint, &cut(help, width)));
     lines.truncate(height);
     lines
 }
 
-const HELP: &str = "j k select   Enter details   d denied only   / filter   q quit";
+const HELP: &str =
+    "j k select   Enter why, and what would allow it   d denied only   / filter   q quit";
+const PANE_HELP: &str = "j k PageUp PageDown move   Enter Esc close   q quit";
+
+/// A line with its name and place, and as much of its text as fits below a quarter of the rows.
+fn pane(view: &mut View, palette: Palette, (width, height): (usize, usize)) -> Vec<String> {
+    let Some(pane) = &mut view.pane else { return Vec::new() };
+    let text = pane.lines(width);
+    let n_lines = height.saturating_sub(height / 4 + 4).max(1).min(text.len());
+    pane.scroll = pane.scroll.min(text.len() - n_lines);
+    view.page = n_lines;
+    let Key { from, to, protocol, port, side: _ } = &pane.key;
+    let protocol = protocol.to_string().to_ascii_lowercase();
+    let end = pane.scroll + n_lines;
+    let title = format!(
+        "── {} → {}:{port}/{protocol} ── {end} of {} ",
+        visible(from),
+        visible(to),
+        text.len()
+    );
+    let rule = "─".repeat(width.saturating_sub(title.chars().count()));
+    let mut lines = vec![palette.paint(Role::Strong, &cut(&format!("{title}{rule}"), width))];
+    let shown = text.iter().skip(pane.scroll).take(n_lines);
+    lines.extend(shown.map(|line| match role(line) {
+        Some(role) => palette.paint(role, line),
+        None => line.clone(),
+    }));
+    lines
+}
+
+/// What a reader looks for in an explanation.
+fn role(line: &str) -> Option<Role> {
+    let is_heading = ["fix:", "nearly allowed it"].iter().any(|word| line.starts_with(word));
+    if is_heading {
+        Some(Role::Strong)
+    } else if !line.starts_with(' ') && line.ends_with(": denied") {
+        Some(Role::Deny)
+    } else if !line.starts_with(' ') && line.ends_with(": allowed") {
+        Some(Role::Allow)
+    } else {
+        None
+    }
+}
 
 fn heading(view: &View, n_rows: usize) -> String {
     let which = if view.denied_only { "denied connections" } else { "connections" };
@@ -118,26 +179,6 @@ fn line(key: &Key, row: &Row, now: Timestamp) -> String {
     )
 }
 
-/// Everything that the flow says, below a line.
-fn details(flow: &Flow, width: usize) -> Vec<String> {
-    let mut text = Vec::new();
-    // Memory takes everything.
-    drop(flow_formats::text::write(&mut text, flow, Palette::Plain));
-    let text = String::from_utf8_lossy(&text).trim_end().to_owned();
-    let mut lines = vec!["─".repeat(width)];
-    lines.extend(wrapped(&text, width));
-    lines.extend(flow.matched.iter().map(|rule| {
-        let place = rule.place.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();
-        cut(&visible(&format!("  matches {} {}{place}", rule.action, rule.rule)), width)
-    }));
-    lines
-}
-
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let characters: Vec<char> = text.chars().collect();
-    characters.chunks(width.max(1)).map(|chunk| chunk.iter().collect()).collect()
-}
-
 fn cut(text: &str, width: usize) -> String {
     text.chars().take(width).collect()
 }
@@ -145,4 +186,76 @@ fn cut(text: &str, width: usize) -> String {
 fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::expect;
+
+    fn flow(port: u16, second: u8) -> flow_model::Flow {
+        let pod = |address: &str, port: u16, name: &str| {
+            format!(
+                r#"{{"address":"{address}","port":{port},"kind":"pod","namespace":"shop","name":"{name}-0","workload":{{"kind":"Deployment","name":"{name}"}},"labels":{{}}}}"#
+            )
+        };
+        let (source, destination) = (pod("10.0.0.1", 4000, "web"), pod("10.0.0.2", port, "db"));
+        let line = format!(
+            r#"{{"apiVersion":"weir.dev/v1alpha1","kind":"Flow","time":"2020-11-21T12:00:0{second}Z","report":"denied","observer":{{"node":"n","side":"ingress"}},"source":{source},"destination":{destination},"protocol":"TCP","decision":{{"verdict":"deny","by":"default-deny","policies":[{{"kind":"NetworkPolicy","namespace":"shop","name":"db"}}]}},"matched":[],"dropped":true,"count":2,"lostBefore":0}}"#
+        );
+        flow_formats::json::read_line(line.as_bytes()).unwrap()
+    }
+
+    fn drawn(table: &Table, view: &mut View) -> String {
+        let lines = lines(table, view, Palette::Plain, (76, 16));
+        lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n")
+    }
+
+    fn explained() -> String {
+        let steps: Vec<String> = (1..=12).map(|n| format!("  step {n}")).collect();
+        format!("shop/web-0 → shop/db-0 80/tcp: denied\n{}\nfix: this\n", steps.join("\n"))
+    }
+
+    #[test]
+    fn a_pane_stands_below_its_row_and_moves_no_further_than_its_end() {
+        let mut table = Table::default();
+        table.add(flow(80, 1));
+        table.add(flow(81, 2));
+        let mut view = View::default();
+        view.select(&table, |at| at + 1);
+        let (key, row) = table.rows(false, "")[1];
+        view.pane = Some(Pane::with(key.clone(), row.telling(), explained()));
+        expect![[r#"
+            2 connections
+              denied  shop/web → shop/db:81/tcp                                    0/s
+            > denied  shop/web → shop/db:80/tcp                                    0/s
+            ── shop/web → shop/db:80/tcp ── 8 of 17 ────────────────────────────────────
+            2020-11-21T12:00:01.000Z denied     shop/web-0 → shop/db-0:80/tcp  ingress:
+              denied by default, isolated by NetworkPolicy shop/db  2 packets
+
+            shop/web-0 → shop/db-0 80/tcp: denied
+              step 1
+              step 2
+              step 3
+              step 4
+            j k PageUp PageDown move   Enter Esc close   q quit"#]]
+        .assert_eq(&drawn(&table, &mut view));
+        view.pane.as_mut().unwrap().scroll = usize::MAX;
+        let end = drawn(&table, &mut view);
+        assert!(end.contains("17 of 17") && end.contains("step 12\nfix: this\nj k"), "{end}");
+        assert_eq!(view.pane.unwrap().scroll, 9);
+    }
+
+    #[test]
+    fn what_is_selected_stays_so_when_rows_come_before_it() {
+        let mut table = Table::default();
+        table.add(flow(80, 1));
+        let mut view = View::default();
+        view.select(&table, |at| at);
+        table.add(flow(81, 2));
+        let text = drawn(&table, &mut view);
+        assert!(text.contains("> denied  shop/web → shop/db:80/tcp"), "{text}");
+        view.filter = "nobody".to_owned();
+        assert!(drawn(&table, &mut view).starts_with("0 connections"));
+    }
 }

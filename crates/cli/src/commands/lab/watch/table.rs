@@ -27,6 +27,8 @@ pub(super) struct Row {
     pub(super) denied: u64,
     /// The newest.
     pub(super) flow: Flow,
+    /// The newest one that was denied, or would be.
+    denied_flow: Option<Flow>,
     /// Seconds of the window and what was seen in each, the newest last.
     recent: Vec<(u64, u64)>,
 }
@@ -51,6 +53,7 @@ impl Table {
             count: 0,
             denied: 0,
             flow: flow.clone(),
+            denied_flow: None,
             recent: Vec::new(),
         });
         row.count += n;
@@ -60,9 +63,16 @@ impl Table {
             Some(_) | None => row.recent.push((second, n)),
         }
         row.recent.retain(|(of, _)| of + WINDOW_SECONDS > second);
+        if is_denied(&flow) {
+            row.denied_flow = Some(flow.clone());
+        }
         if flow.time >= row.flow.time {
             row.flow = flow;
         }
+    }
+
+    pub(super) fn row(&self, key: &Key) -> Option<&Row> {
+        self.rows.get(key)
     }
 
     /// The newest first; with what is denied before the rest.
@@ -80,6 +90,11 @@ impl Table {
 }
 
 impl Row {
+    /// What a person asks about: a denial, where the newest flow is none but is listed as one.
+    pub(super) fn telling(&self) -> &Flow {
+        self.denied_flow.as_ref().unwrap_or(&self.flow)
+    }
+
     /// A second.
     pub(super) fn rate(&self, now: Timestamp) -> u64 {
         let second = now.0 / SECOND;
