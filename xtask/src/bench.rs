@@ -7,6 +7,7 @@
 mod agreement;
 mod engine;
 mod lab_truth;
+mod lab_up;
 mod plane;
 mod start;
 
@@ -80,6 +81,11 @@ const BENCHES: &[Bench] = &[
         name: "dataplane-agreement",
         about: "the kernel against tables, engine and oracle on random verdicts; needs root",
         measure: |root, arguments| agreement::compare(root, arguments.verdicts),
+    },
+    Bench {
+        name: "lab-up",
+        about: "a lab of 10 pods and one of 250, from the command to its end; needs root",
+        measure: lab_up::measure,
     },
     Bench {
         name: "lab-truth",

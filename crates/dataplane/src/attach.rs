@@ -2,9 +2,16 @@
 //!
 //! Every link is pinned, so that it outlives this process. What cannot be pinned, a clsact filter, belongs
 //! to its interface.
+//!
+//! The kernel holds its one lock of all networks for each program that gets at an interface by tcx, and waits
+//! until every packet has gone that was on its way (two ticks of the clock, or four). Where there are many
+//! interfaces at once they get a clsact filter, which waits for nothing, and are moved to tcx one by one: a
+//! program that does nothing is linked, exchanged for ours, and the filter goes. A packet in between runs ours
+//! twice, never not at all.
+
+mod clsact;
 
 use crate::calls::{self, NetfilterHook, TcxSide};
-use libbpf_rs::{TC_EGRESS, TC_INGRESS, TcAttachPoint, TcHook, TcHookBuilder};
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -19,11 +26,6 @@ pub enum Hook {
     Clsact,
 }
 
-/// Others may have filters too; this is the first to run.
-const CLSACT_PRIORITY: u32 = 1;
-/// Ours, whatever process attached it.
-const CLSACT_HANDLE: u32 = 0x5745;
-
 /// Behind DNAT (-100), before SNAT (100), in the order of `linux/netfilter_ipv4.h`.
 const POSTROUTING_PRIORITY: i32 = 95;
 /// Behind everything that the kernel does to a packet for this host.
@@ -33,14 +35,12 @@ const POSTROUTING: u32 = 4;
 const IPV4: u32 = 2;
 const IPV6: u32 = 10;
 
-/// What a look at one attachment found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Attached {
-    /// It runs, before all others.
-    First,
-    /// It runs, and programs of others run before it.
-    Behind,
-    Missing,
+/// How an interface is attached to where tcx is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Haste {
+    AsWanted,
+    /// By clsact at first, until [`Links::move_to_tcx`].
+    Quick,
 }
 
 /// The programs, as descriptors that outlive the object.
@@ -48,6 +48,7 @@ pub enum Attached {
 pub(crate) struct Programs {
     pub(crate) from_pod: OwnedFd,
     pub(crate) to_pod: OwnedFd,
+    pub(crate) nothing: OwnedFd,
     pub(crate) behind_service: OwnedFd,
     pub(crate) sweep: OwnedFd,
     pub(crate) ask: OwnedFd,
@@ -66,53 +67,129 @@ impl Links {
         Self { folder, hook }
     }
 
-    /// Attaches to both sides, or exchanges the program of what is attached. No packet passes between.
-    pub(crate) fn attach(&self, programs: &Programs, interface: u32) -> io::Result<()> {
+    /// Attaches to both sides, or exchanges the program of what is attached. No packet passes between. Whether
+    /// the interface is to be moved to tcx.
+    pub(crate) fn attach(
+        &self,
+        programs: &Programs,
+        interface: u32,
+        haste: Haste,
+    ) -> io::Result<bool> {
+        let mut to_be_moved = false;
         for (side, program) in sides(programs) {
             match self.hook {
-                Hook::Tcx => self.attach_tcx(program, interface, side)?,
-                Hook::Clsact => attach_clsact(program, interface, side)?,
+                Hook::Tcx => {
+                    to_be_moved |= self.attach_for_tcx(program, interface, side, haste)?;
+                }
+                Hook::Clsact => clsact::attach(program, interface, side)?,
             }
+        }
+        Ok(to_be_moved)
+    }
+
+    fn attach_for_tcx(
+        &self,
+        program: BorrowedFd<'_>,
+        interface: u32,
+        side: TcxSide,
+        haste: Haste,
+    ) -> io::Result<bool> {
+        if self.exchange(program, interface, side)? {
+            clsact::detach(program, interface, side)?;
+            return Ok(false);
+        }
+        if haste == Haste::Quick || clsact::program(program, interface, side)?.is_some() {
+            clsact::attach(program, interface, side)?;
+            return Ok(true);
+        }
+        let link = calls::link_tcx(program, interface, side)?;
+        calls::pin(link.as_fd(), &self.path(interface, side))?;
+        Ok(false)
+    }
+
+    /// Whether there was a link whose program could be exchanged. One of an interface that is gone is cleared.
+    fn exchange(&self, program: BorrowedFd<'_>, interface: u32, side: TcxSide) -> io::Result<bool> {
+        let path = self.path(interface, side);
+        let link = match calls::open_pin(&path) {
+            Ok(link) => link,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        match calls::exchange_program(link.as_fd(), program) {
+            Ok(()) => Ok(true),
+            // The number may belong to another interface now.
+            Err(error) if error.raw_os_error() == Some(nix::libc::ENOLINK) => {
+                fs::remove_file(&path)?;
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What runs by clsact until tcx has its place.
+    pub(crate) fn move_to_tcx(&self, programs: &Programs, interface: u32) -> io::Result<()> {
+        for (side, program) in sides(programs) {
+            if clsact::program(program, interface, side)?.is_none() {
+                continue;
+            }
+            if !self.exchange(program, interface, side)? {
+                let link = calls::link_tcx(programs.nothing.as_fd(), interface, side)?;
+                calls::exchange_program(link.as_fd(), program)?;
+                calls::pin(link.as_fd(), &self.path(interface, side))?;
+            }
+            clsact::detach(program, interface, side)?;
         }
         Ok(())
     }
 
-    fn attach_tcx(&self, program: BorrowedFd<'_>, interface: u32, side: TcxSide) -> io::Result<()> {
-        let path = self.path(interface, side);
-        match calls::open_pin(&path) {
-            Ok(link) if calls::linked_program(link.as_fd())? != 0 => {
-                return calls::exchange_program(link.as_fd(), program);
-            }
-            // Its interface is gone, and the number belongs to another one now.
-            Ok(_) => fs::remove_file(&path)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-        let link = calls::link_tcx(program, interface, side)?;
-        calls::pin(link.as_fd(), &path)
+    /// Whether ours runs, whatever else does.
+    fn runs(&self, program: BorrowedFd<'_>, interface: u32, side: TcxSide) -> io::Result<bool> {
+        let by_tcx = match self.hook {
+            Hook::Tcx => runs_by_tcx(program, interface, side)?,
+            Hook::Clsact => false,
+        };
+        let by_clsact = || {
+            let found = clsact::program(program, interface, side)?;
+            Ok(found == Some(calls::program_id(program)?))
+        };
+        if by_tcx { Ok(true) } else { by_clsact() }
     }
 
-    pub(crate) fn look(&self, programs: &Programs, interface: u32) -> io::Result<Attached> {
-        let mut worst = Attached::First;
+    /// Attaches on the sides where somebody detached it; whether there was one. The other stays as it is.
+    pub(crate) fn repair(&self, programs: &Programs, interface: u32) -> io::Result<bool> {
+        let mut repaired = false;
         for (side, program) in sides(programs) {
-            let found = match self.hook {
-                Hook::Tcx => look_at_tcx(program, interface, side)?,
-                Hook::Clsact => look_at_clsact(program, interface, side)?,
-            };
-            worst = worst.max(found);
+            if self.runs(program, interface, side)? {
+                continue;
+            }
+            self.detach_from(program, interface, side)?;
+            match self.hook {
+                Hook::Tcx => {
+                    self.attach_for_tcx(program, interface, side, Haste::AsWanted)?;
+                }
+                Hook::Clsact => clsact::attach(program, interface, side)?,
+            }
+            repaired = true;
         }
-        Ok(worst)
+        Ok(repaired)
     }
 
     /// Ends enforcement on an interface, which may be gone already.
     pub(crate) fn detach(&self, programs: &Programs, interface: u32) -> io::Result<()> {
         for (side, program) in sides(programs) {
-            match self.hook {
-                Hook::Tcx => remove_link(&self.path(interface, side))?,
-                Hook::Clsact => detach_clsact(program, interface, side)?,
-            }
+            self.detach_from(program, interface, side)?;
         }
         Ok(())
+    }
+
+    fn detach_from(
+        &self,
+        program: BorrowedFd<'_>,
+        interface: u32,
+        side: TcxSide,
+    ) -> io::Result<()> {
+        remove_link(&self.path(interface, side))?;
+        clsact::detach(program, interface, side)
     }
 
     /// Both families at both places, in the network namespace of the calling thread.
@@ -198,48 +275,12 @@ fn pin_netfilter(program: BorrowedFd<'_>, hook: NetfilterHook, path: &Path) -> i
     calls::pin(link.as_fd(), path)
 }
 
-fn look_at_tcx(program: BorrowedFd<'_>, interface: u32, side: TcxSide) -> io::Result<Attached> {
-    let ours = calls::program_id(program)?;
-    let all = calls::tcx_programs(interface, side)?;
-    Ok(match all.iter().position(|id| *id == ours) {
-        Some(0) => Attached::First,
-        Some(_) => Attached::Behind,
-        None => Attached::Missing,
-    })
-}
-
-fn clsact(program: BorrowedFd<'_>, interface: u32, side: TcxSide) -> io::Result<TcHook> {
-    let interface = i32::try_from(interface).map_err(io::Error::other)?;
-    let point: TcAttachPoint = match side {
-        TcxSide::Ingress => TC_INGRESS,
-        TcxSide::Egress => TC_EGRESS,
-    };
-    let mut builder = TcHookBuilder::new(program);
-    builder.ifindex(interface).replace(true).handle(CLSACT_HANDLE).priority(CLSACT_PRIORITY);
-    Ok(builder.hook(point))
-}
-
-fn attach_clsact(program: BorrowedFd<'_>, interface: u32, side: TcxSide) -> io::Result<()> {
-    let mut hook = clsact(program, interface, side)?;
-    // That it is there already is no news for a terminal.
-    let print = libbpf_rs::set_print(None);
-    let created = hook.create();
-    libbpf_rs::set_print(print);
-    match created {
-        Ok(_) => {}
-        Err(error) if error.kind() == libbpf_rs::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(crate::kernel_store::of_libbpf(error)),
-    }
-    hook.attach().map(drop).map_err(crate::kernel_store::of_libbpf)
-}
-
-fn look_at_clsact(program: BorrowedFd<'_>, interface: u32, side: TcxSide) -> io::Result<Attached> {
-    let ours = calls::program_id(program)?;
-    match clsact(program, interface, side)?.query() {
-        Ok(id) if id == ours => Ok(Attached::First),
-        Ok(_) => Ok(Attached::Missing),
-        Err(error) if error.kind() == libbpf_rs::ErrorKind::NotFound => Ok(Attached::Missing),
-        Err(error) => Err(crate::kernel_store::of_libbpf(error)),
+fn runs_by_tcx(program: BorrowedFd<'_>, interface: u32, side: TcxSide) -> io::Result<bool> {
+    match calls::tcx_programs(interface, side) {
+        Ok(all) => Ok(all.contains(&calls::program_id(program)?)),
+        // Some kernels say so where there is nothing.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -252,22 +293,10 @@ pub(crate) fn detach_all(links: &Path, interfaces: &[u32]) -> io::Result<()> {
     let any = fs::File::open("/dev/null")?;
     for interface in interfaces {
         for side in [TcxSide::Ingress, TcxSide::Egress] {
-            match detach_clsact(any.as_fd(), *interface, side) {
-                // There is no such qdisc, or no such interface.
-                Err(error) if error.kind() == io::ErrorKind::InvalidInput => {}
-                other => other?,
-            }
+            clsact::detach(any.as_fd(), *interface, side)?;
         }
     }
     Ok(())
-}
-
-fn detach_clsact(program: BorrowedFd<'_>, interface: u32, side: TcxSide) -> io::Result<()> {
-    match clsact(program, interface, side)?.detach() {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == libbpf_rs::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(crate::kernel_store::of_libbpf(error)),
-    }
 }
 
 /// Without its pin a link ends only after a moment, so it is ended first.

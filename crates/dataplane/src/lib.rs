@@ -38,7 +38,7 @@ mod verifier;
 mod wire;
 mod writer;
 
-pub use attach::{Attached, Hook};
+pub use attach::Hook;
 pub use events::Events;
 pub use facts::tracked_connection_type;
 pub use inquiry::{Answer, Inquiry};

@@ -3,7 +3,7 @@
 //! Nothing ends with this value. Links, maps and programs are pinned in one folder of a BPF file system; who
 //! opens it next goes on where this one stopped, and packets notice neither.
 
-use crate::attach::{Attached, Hook, Links, Programs};
+use crate::attach::{Haste, Hook, Links, Programs};
 use crate::calls;
 use crate::events::Events;
 use crate::facts;
@@ -81,6 +81,9 @@ pub struct PodPolicy {
     pub established: Established,
 }
 
+/// Interfaces in a second that wait for tcx; more than these get a classifier at first.
+const MAY_WAIT: u32 = 16;
+
 #[derive(Debug)]
 pub struct NodePlane {
     folder: PathBuf,
@@ -91,6 +94,10 @@ pub struct NodePlane {
     services: Services,
     pods: Pods,
     sees_backends: bool,
+    /// Interfaces that are to be moved to tcx.
+    to_be_moved: BTreeSet<u32>,
+    /// How many interfaces may wait for tcx before the next [`Self::tick`].
+    may_wait: u32,
     upgraded: Option<Upgraded>,
     /// What an earlier version's programs reported, and nobody has read.
     backlog: Vec<Sighting>,
@@ -142,6 +149,8 @@ impl NodePlane {
             services,
             pods,
             sees_backends,
+            to_be_moved: BTreeSet::new(),
+            may_wait: MAY_WAIT,
             upgraded,
             backlog,
         };
@@ -171,19 +180,43 @@ impl NodePlane {
         self.upgraded
     }
 
-    fn attach_all(&self) -> Result<(), OpenError> {
+    fn attach_all(&mut self) -> Result<(), OpenError> {
         self.links
             .attach_behind_services(&self.programs)
             .map_err(|error| failed("attach to netfilter", error))?;
-        for (_, pod) in self.pods.iter() {
+        let interfaces: Vec<u32> = self.pods.iter().map(|(_, pod)| pod.interface).collect();
+        for interface in interfaces {
             // An interface that is gone takes its links along; `remove_pod` clears the rest.
-            if let Err(error) = self.links.attach(&self.programs, pod.interface)
+            if let Err(error) = self.attach(interface)
                 && !is_gone(&error)
             {
                 return Err(failed("attach to an interface", error));
             }
         }
         Ok(())
+    }
+
+    fn attach(&mut self, interface: u32) -> io::Result<()> {
+        let haste = if self.may_wait == 0 { Haste::Quick } else { Haste::AsWanted };
+        self.may_wait = self.may_wait.saturating_sub(1);
+        if self.links.attach(&self.programs, interface, haste)? {
+            self.to_be_moved.insert(interface);
+        }
+        Ok(())
+    }
+
+    /// Moves at most so many interfaces to tcx that got a classifier because there were many at once. Returns
+    /// whether there are more. To be called when there is time: the kernel holds up every other change of a
+    /// network meanwhile, for about a hundredth of a second each.
+    pub fn settle_links(&mut self, most: usize) -> io::Result<bool> {
+        for _ in 0..most {
+            let Some(interface) = self.to_be_moved.first().copied() else { break };
+            match self.links.move_to_tcx(&self.programs, interface) {
+                Err(error) if !is_gone(&error) => return Err(error),
+                Ok(()) | Err(_) => self.to_be_moved.remove(&interface),
+            };
+        }
+        Ok(!self.to_be_moved.is_empty())
     }
 
     /// What the programs report. One reader at a time.
@@ -202,7 +235,7 @@ impl NodePlane {
     /// The interface is not attached then.
     pub fn add_pod(&mut self, pod: &PodInterface) -> io::Result<PodNumber> {
         let number = self.pods.add(&mut self.store, pod)?;
-        if let Err(error) = self.links.attach(&self.programs, pod.interface) {
+        if let Err(error) = self.attach(pod.interface) {
             self.pods.remove(&mut self.store, number)?;
             return Err(error);
         }
@@ -216,6 +249,7 @@ impl NodePlane {
                 Err(error) if !is_gone(&error) => return Err(error),
                 Ok(()) | Err(_) => {}
             }
+            self.to_be_moved.remove(&pod.interface);
         }
         self.pods.remove(&mut self.store, number)
     }
@@ -286,22 +320,20 @@ impl NodePlane {
     /// What has to be done once in a while, best once a second: clears what changes left behind, lets
     /// connections expire, and reports.
     pub fn tick(&mut self) -> io::Result<()> {
+        self.may_wait = MAY_WAIT;
         self.writer.settle(&mut self.store).map_err(|(_, error)| error)?;
         calls::run(self.programs.sweep.as_fd()).map(drop)
     }
 
-    /// Puts back what somebody detached. Returns the pods that were open in between.
+    /// Puts back what somebody detached, and leaves alone what is there. Returns the pods that were open in
+    /// between, on one side at least.
     pub fn repair(&self) -> io::Result<Vec<PodNumber>> {
         self.links.attach_behind_services(&self.programs)?;
         let mut repaired = Vec::new();
         for (number, pod) in self.pods.iter() {
-            match self.links.look(&self.programs, pod.interface) {
-                Ok(Attached::Missing) => {
-                    self.links.detach(&self.programs, pod.interface)?;
-                    self.links.attach(&self.programs, pod.interface)?;
-                    repaired.push(number);
-                }
-                Ok(Attached::First | Attached::Behind) => {}
+            match self.links.repair(&self.programs, pod.interface) {
+                Ok(true) => repaired.push(number),
+                Ok(false) => {}
                 Err(error) if is_gone(&error) => {}
                 Err(error) => return Err(error),
             }
@@ -376,6 +408,7 @@ fn load(maps: &Path, options: &Options) -> Result<(Programs, KernelStore), OpenE
     let programs = Programs {
         from_pod: program(skeleton.progs.from_pod.as_fd())?,
         to_pod: program(skeleton.progs.to_pod.as_fd())?,
+        nothing: program(skeleton.progs.nothing.as_fd())?,
         behind_service: program(skeleton.progs.behind_service.as_fd())?,
         sweep: program(skeleton.progs.sweep.as_fd())?,
         ask: program(skeleton.progs.ask.as_fd())?,

@@ -9,7 +9,7 @@ use dataplane::{
     Established, Hook, Inspection, NodePlane, OpenError, Options, PodInterface, PodMode, PodPolicy,
 };
 use flow_model::PodWord;
-use libbpf_rs::{MapCore as _, MapFlags, MapHandle};
+use libbpf_rs::{Link, MapCore as _, MapFlags, MapHandle};
 use net_fabric::{Changes, HardwareAddress, LinkEnd, Namespace};
 use net_types::Protocol;
 use policy_engine::{Assumptions, PodId, Program};
@@ -136,11 +136,16 @@ fn what_somebody_detached_is_put_back() {
     apart(|root| {
         let mut plane = NodePlane::open(root, &Options::default()).unwrap();
         let number = plane.add_pod(&pod()).unwrap();
-        fs::remove_file(links_of(root).join(format!("{INTERFACE}-from"))).unwrap();
+        let link = |side: &str| links_of(root).join(format!("{INTERFACE}-{side}"));
+        let id = |side: &str| Link::open(link(side)).unwrap().info().unwrap().id;
+        let (from, to) = (id("from"), id("to"));
+        fs::remove_file(link("from")).unwrap();
         // The kernel ends a link a moment after its last pin is gone.
         let repaired = (0..1_000_000).find_map(|_| plane.repair().unwrap().pop());
         assert_eq!(repaired, Some(number));
         assert_eq!(plane.repair().unwrap(), []);
+        assert_eq!(id("to"), to, "what is there stays as it is");
+        assert_ne!(id("from"), from);
         plane.detach().unwrap();
     });
 }

@@ -45,6 +45,8 @@ pub(crate) enum Word {
     Enforce(Box<Order>),
     /// What was seen until now is to be reported, and then that it was, with this number.
     Tell(u64),
+    /// The lab stands, and there is time for what would have held it up.
+    Settle,
 }
 
 /// How the programs get at packets.
@@ -100,6 +102,7 @@ pub fn run() -> Result<(), LabError> {
             Ok(Word::Enforce(order)) => break order,
             // It saw nothing yet.
             Ok(Word::Tell(number)) => say(&Report::Told(number))?,
+            Ok(Word::Settle) => {}
             Err(_gone) => return Ok(()),
         }
     };
@@ -112,6 +115,8 @@ pub fn run() -> Result<(), LabError> {
 struct Life {
     agent: Agent,
     epoch: u64,
+    /// Interfaces may be moved to tcx.
+    settling: bool,
     /// What was said last of what goes wrong each second.
     trouble: Option<String>,
 }
@@ -133,7 +138,7 @@ impl Life {
         };
         let agent = Agent::open(&node, &pins(&node), &options)
             .map_err(|error| LabError::Setup(chain(&error)))?;
-        let mut life = Self { agent, epoch: 0, trouble: None };
+        let mut life = Self { agent, epoch: 0, settling: false, trouble: None };
         life.apply(order, &world)?;
         Ok(life)
     }
@@ -146,6 +151,7 @@ impl Life {
                     self.tell_flows()?;
                     say(&Report::Told(number))?;
                 }
+                Ok(Word::Settle) => self.settling = true,
                 Ok(Word::Enforce(order)) => match World::new(&order.state) {
                     Ok(world) => self.apply(&order, &world)?,
                     Err(error) => {
@@ -156,6 +162,7 @@ impl Life {
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
             self.tell_flows()?;
+            self.settle()?;
             if turned.elapsed() >= TURN {
                 turned = Instant::now();
                 self.turn()?;
@@ -194,6 +201,21 @@ impl Life {
         say(&Report::Flows(lines))
     }
 
+    /// What does not work now is tried again with the next change.
+    fn settle(&mut self) -> Result<(), LabError> {
+        if !self.settling {
+            return Ok(());
+        }
+        match self.agent.settle() {
+            Ok(more) => self.settling = more,
+            Err(error) => {
+                self.settling = false;
+                self.tell_trouble(Some(chain(&error)))?;
+            }
+        }
+        Ok(())
+    }
+
     fn turn(&mut self) -> Result<(), LabError> {
         let trouble = match self.agent.turn() {
             Ok(Turn { repaired, applied }) => {
@@ -207,6 +229,10 @@ impl Life {
             }
             Err(error) => Some(chain(&error)),
         };
+        self.tell_trouble(trouble)
+    }
+
+    fn tell_trouble(&mut self, trouble: Option<String>) -> Result<(), LabError> {
         if trouble != self.trouble {
             self.trouble.clone_from(&trouble);
             say(&Report::Trouble { why: trouble.unwrap_or_default() })?;

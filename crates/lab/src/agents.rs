@@ -12,7 +12,7 @@ use net_fabric::Namespace;
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -38,6 +38,8 @@ struct Shared {
     told: Condvar,
     /// Questions that were asked.
     asked: AtomicU64,
+    /// The lab stood at least once.
+    stands: AtomicBool,
     flows: Arc<FlowLog>,
 }
 
@@ -81,6 +83,7 @@ impl Agents {
             nodes: Mutex::new(known.collect()),
             told: Condvar::new(),
             asked: AtomicU64::new(0),
+            stands: AtomicBool::new(false),
             flows: Arc::clone(flows),
         });
         for (node, namespace) in network.nodes().iter().enumerate() {
@@ -132,6 +135,14 @@ impl Agents {
                 Ok((nodes, _)) => nodes,
                 Err(poisoned) => poisoned.into_inner().0,
             };
+        }
+    }
+
+    /// The lab stands: agents may do what would have held it up.
+    pub(crate) fn settle(&self) {
+        self.shared.stands.store(true, Ordering::Relaxed);
+        for known in self.shared.lock().iter_mut() {
+            known.say(&Word::Settle);
         }
     }
 
@@ -230,6 +241,9 @@ impl Shared {
             known.input = input;
             known.pid = Some(Pid::from_child(&child));
             known.tell();
+            if self.stands.load(Ordering::Relaxed) {
+                known.say(&Word::Settle);
+            }
             // Who asked its predecessor still waits.
             known.say(&Word::Tell(self.asked.load(Ordering::Relaxed)));
         });

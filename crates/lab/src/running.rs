@@ -67,6 +67,7 @@ impl Lab {
         send(&services, Service::Names(Names::new(plan)))?;
         network.open(plan, |_| true)?;
         network.settle()?;
+        agents.settle();
         let (world, network, leaving) = (Arc::new(world), Arc::new(network), BTreeSet::new());
         let moment = RwLock::new(Arc::new(Moment { world, network, leaving }));
         Ok(Self { setup, agents, flows, moment, state: Mutex::new(state), services })
@@ -137,6 +138,7 @@ impl Lab {
                 enforced = self.step(state, (next, world), Parting::Graceful)?;
             }
         }
+        self.agents.settle();
         let now = self.now();
         let said: BTreeSet<&String> = first.world.plan.notes.iter().collect();
         let notes = now.world.plan.notes.iter().filter(|note| !said.contains(note)).cloned();

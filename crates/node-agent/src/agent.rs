@@ -186,6 +186,12 @@ impl Agent {
         Ok(sightings.iter().map(|sighting| attribution.attribute(sighting)).collect())
     }
 
+    /// Gives one interface its final place, where there were too many at once to wait for it. Returns whether
+    /// there are more. To be called when there is time: other changes of the machine's networks wait.
+    pub fn settle(&mut self) -> Result<bool, AgentError> {
+        self.plane.settle_links(1).map_err(of_kernel("move an interface to tcx"))
+    }
+
     /// What has to be done once a second: connections expire, what was detached is put back, and a change
     /// that failed is tried again.
     pub fn turn(&mut self) -> Result<Turn, AgentError> {

@@ -97,7 +97,6 @@ impl Programs {
         let nf_conn_btf_id = tracked_connection_type()?;
         let settings = dataplane::skeleton::types::settings { nf_conn_btf_id, ..DEFAULT_SETTINGS };
         let mut open = dataplane::open(storage, &settings)?;
-        open.progs.nothing.set_autoload(true);
         for mut map in open.open_object_mut().maps_mut() {
             let name = map.name().to_string_lossy().into_owned();
             if !name.contains('.') {

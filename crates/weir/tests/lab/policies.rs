@@ -5,6 +5,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use std::fs;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 const POLICIES: &str = "
 kind: NetworkPolicy
@@ -53,6 +54,7 @@ fn rule(flow: &Value) -> &str {
     flow["decision"]["rule"]["policy"]["name"].as_str().unwrap_or_default()
 }
 
+/// Pods end, too.
 fn enforces(name: &str, arguments: &[&str]) -> Result<()> {
     let lab = TestLab::new(name)?;
     lab.up_with_policies(arguments)?;
@@ -63,6 +65,8 @@ fn enforces(name: &str, arguments: &[&str]) -> Result<()> {
     let denied = lab.flows(&["--denied", "--to", "shop/db", "--port", "5353/udp"])?;
     let by_default = denied.iter().filter(|flow| flow["decision"]["by"] == "default-deny");
     ensure!(by_default.count() > 0, "{denied:?}");
+    lab.done("stop", &["shop/web-0"])?;
+    ensure!(lab.agrees()? < open);
     lab.done("down", &[])?;
     lab.is_clean_in_the_end()
 }
@@ -165,6 +169,48 @@ fn an_operator_sees_what_the_kernel_of_a_node_holds() -> Result<()> {
     }
     ensure!(connections > 0);
     lab.done("exec", &["node-1", "--", "true"])?;
+    lab.done("down", &[])?;
+    lab.is_clean_in_the_end()
+}
+
+const MANY: &str = "
+kind: Deployment
+apiVersion: apps/v1
+metadata: {name: many, namespace: shop}
+spec:
+  replicas: 30
+  selector: {matchLabels: {app: many}}
+  template:
+    metadata: {labels: {app: many}}
+    spec: {containers: [{name: many, ports: [{containerPort: 80}]}]}
+";
+
+/// They are enforced when `up` returns, whichever way, and by tcx soon after.
+#[test]
+fn many_pods_are_enforced_at_once() -> Result<()> {
+    let lab = TestLab::new("many")?;
+    let many = lab.file("many.yaml", MANY)?;
+    let closed = lab.file("closed.yaml", CLOSED)?;
+    lab.up(&[&many, &closed, "--replicas", "30"])?;
+    let probe = lab.done("probe", &["--from", "shop/web-0", "--port", "80", "-o", "json"])?;
+    let report: Value = serde_json::from_str(&probe)?;
+    let cells = report["cells"].as_array().context("no cells")?;
+    ensure!(report["disagreements"] == 0 && cells.len() > 30, "{report}");
+    ensure!(cells.iter().all(|cell| cell["observed"].get("open").is_none()), "{report}");
+    let end = Instant::now() + Duration::from_secs(60);
+    loop {
+        let mut command = Command::new(WEIR);
+        let place = ["status", "--lab", "default", "--node", "node-1", "-o", "json", "--dir"];
+        let output = command.arg("dataplane").args(place).arg(&lab.dir).output()?;
+        let status: Value = serde_json::from_slice(&output.stdout)?;
+        let (links, pods) = (status["links"].as_array(), status["pods"].as_array());
+        let (links, pods) = (links.context("no links")?.len(), pods.context("no pods")?.len());
+        if links == 2 * pods + 4 {
+            ensure!(pods > 30, "{status}");
+            break;
+        }
+        ensure!(Instant::now() < end, "{links} links of {pods} pods");
+    }
     lab.done("down", &[])?;
     lab.is_clean_in_the_end()
 }
