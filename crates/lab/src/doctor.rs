@@ -5,7 +5,7 @@ use crate::agent::chain;
 use crate::error::LabError;
 use crate::wire::{read_line, write_line};
 use dataplane::{Hook, NodePlane, Options, PodInterface};
-use net_fabric::{Namespace, missing_privileges, rules, spawn_apart};
+use net_fabric::{Namespace, rules, spawn_apart};
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufReader};
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
@@ -39,12 +39,18 @@ pub enum CheckState {
 }
 
 /// Codes, names and what their lack costs; the first ones are needed by all others.
-const CHECKS: [(&str, &str, &str, CheckState); 7] = [
+const CHECKS: [(&str, &str, &str, CheckState); 8] = [
     (
         "privileges",
         "rights to make networks and load programs",
         "no lab, and nothing is enforced: run it as root",
         CheckState::Fatal,
+    ),
+    (
+        "user-namespace",
+        "networks without rights, in a user namespace",
+        "somebody who is not root cannot make networks either",
+        CheckState::Missing,
     ),
     (
         "bpf-file-system",
@@ -81,16 +87,29 @@ const CHECKS: [(&str, &str, &str, CheckState); 7] = [
 
 type Found = Result<String, String>;
 
-/// Tries everything. `command` runs [`examine_inside`] and is started in namespaces of its own.
-pub fn examine(command: &mut Command) -> Result<Vec<Check>, LabError> {
-    let missing = missing_privileges();
-    if !missing.is_empty() {
-        let why = format!("missing: {}", missing.join(", "));
-        return Ok(checks(&[("privileges".to_owned(), Err(why))]));
-    }
-    let mut child = spawn_apart(command.stdin(Stdio::null()).stdout(Stdio::piped()))?;
+/// Tries everything. `command` runs [`examine_inside`] and is started in namespaces of its own; `without_rights`
+/// runs [`examine_as_user`].
+pub fn examine(
+    command: &mut Command,
+    without_rights: &mut Command,
+) -> Result<Vec<Check>, LabError> {
     let failed = |source| LabError::Process { what: "hear what was found", source };
-    let mut found = vec![("privileges".to_owned(), Ok("root's, or enough of them".to_owned()))];
+    let (mut child, privileges) = match net_fabric::lack() {
+        None => {
+            let child = spawn_apart(command.stdin(Stdio::null()).stdout(Stdio::piped()))?;
+            (child, Ok("root's, or enough of them".to_owned()))
+        }
+        Some(lack) => {
+            let command = without_rights.stdin(Stdio::null()).stdout(Stdio::piped());
+            let source = |source| LabError::Process { what: "try without rights", source };
+            (command.spawn().map_err(source)?, Err(format!("missing: {lack}")))
+        }
+    };
+    let mut found = Vec::new();
+    if privileges.is_ok() {
+        found.push(("user-namespace".to_owned(), Ok("not needed".to_owned())));
+    }
+    found.push(("privileges".to_owned(), privileges));
     if let Some(output) = child.stdout.take() {
         let mut output = BufReader::new(output);
         while let Some(more) = read_line::<(String, Found)>(&mut output).map_err(failed)? {
@@ -116,12 +135,24 @@ fn checks(found: &[(String, Found)]) -> Vec<Check> {
     CHECKS.iter().map(check).collect()
 }
 
+fn say(code: &str, found: Found) -> Result<(), LabError> {
+    write_line(&mut io::stdout().lock(), &(code, found))
+        .map_err(|source| LabError::Process { what: "say what was found", source })
+}
+
+/// Tries what somebody without rights can do, who is root of a user namespace; says what it found. The process
+/// must have one thread.
+pub fn examine_as_user() -> Result<(), LabError> {
+    let made = net_fabric::become_root_of_user_namespace();
+    let is_made = made.is_ok();
+    let found =
+        made.map(|()| "made; networks can be made in it, and no programs loaded".to_owned());
+    say("user-namespace", found.map_err(|error| chain(&error)))?;
+    if is_made { examine_network() } else { Ok(()) }
+}
+
 /// Tries each thing, in namespaces that nobody else is in, and says on standard output what it found.
 pub fn examine_inside() -> Result<(), LabError> {
-    let say = |code: &str, found: Found| {
-        write_line(&mut io::stdout().lock(), &(code, found))
-            .map_err(|source| LabError::Process { what: "say what was found", source })
-    };
     net_fabric::become_private()?;
     let root = Path::new("/sys/fs/bpf");
     let mounted = net_fabric::mount_bpf(root);
@@ -140,6 +171,10 @@ pub fn examine_inside() -> Result<(), LabError> {
             say("backends", found.map(str::to_owned).map_err(str::to_owned))?;
         }
     }
+    examine_network()
+}
+
+fn examine_network() -> Result<(), LabError> {
     let filter = Namespace::of_this_thread().and_then(|own| rules::load(&own, PACKET_FILTER));
     say("packet-filter", filter.map(|()| "rules are taken".to_owned()).map_err(|e| chain(&e)))?;
     let ipv6 = UdpSocket::bind(("::", 0)).map(|_socket| "sockets are made".to_owned());
@@ -182,10 +217,11 @@ mod tests {
         ];
         let states: Vec<CheckState> = checks(&found).iter().map(|check| check.state).collect();
         assert_eq!(
-            states.get(..4),
+            states.get(..5),
             Some(
                 &[
                     CheckState::Present,
+                    CheckState::NotTried,
                     CheckState::NotTried,
                     CheckState::Missing,
                     CheckState::NotTried,

@@ -1,13 +1,13 @@
 //! What keeps a lab from being made, found or asked.
 
-use net_fabric::FabricError;
+use net_fabric::{FabricError, Lack};
 use std::io;
 use std::path::PathBuf;
 
 #[derive(Debug, thiserror::Error)]
 pub enum LabError {
-    #[error("a lab needs {} (run it as root)", missing.join(", "))]
-    Privileges { missing: Vec<&'static str> },
+    #[error("a lab needs {0}")]
+    Privileges(Lack),
     #[error("the lab `{name}` is up already: `weir lab down` ends it")]
     Exists { name: String },
     #[error("there is no lab `{name}`: `weir lab up` makes one")]

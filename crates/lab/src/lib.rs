@@ -44,7 +44,7 @@ mod world;
 
 pub use agent::{HookChoice, run as run_agent};
 pub use client::{Bond, Client, Entry};
-pub use doctor::{Check, CheckState, examine, examine_inside};
+pub use doctor::{Check, CheckState, examine, examine_as_user, examine_inside};
 pub use enter::{run_beside, run_inside};
 pub use error::LabError;
 pub use folder::{Folder, default_parent};

@@ -6,7 +6,7 @@ use crate::error::LabError;
 use crate::folder::Folder;
 use crate::state::Setup;
 use crate::wire::{Confirmation, Progress, Start, Status, read_line, write_line};
-use net_fabric::{missing_privileges, spawn_apart};
+use net_fabric::spawn_apart;
 use std::io::BufReader;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
@@ -40,9 +40,8 @@ fn begin(
     start: &Start,
     confirmation: Confirmation,
 ) -> Result<(Status, ChildStdin), LabError> {
-    let missing = missing_privileges();
-    if !missing.is_empty() {
-        return Err(LabError::Privileges { missing });
+    if let Some(lack) = net_fabric::lack() {
+        return Err(LabError::Privileges(lack));
     }
     let living = Folder::sweep(folder.parent())?;
     if living.contains(folder) {

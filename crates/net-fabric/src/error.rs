@@ -27,6 +27,8 @@ pub enum FabricError {
     Rules(String),
     #[error("could not {what}")]
     Mount { what: String, source: io::Error },
+    #[error("could not make a user namespace{because}")]
+    UserNamespace { source: io::Error, because: &'static str },
     #[error("could not close the files of whoever started this process")]
     Descriptors(#[source] io::Error),
     #[error("could not start {program}")]

@@ -29,5 +29,5 @@ pub use descriptors::close_inherited;
 pub use error::FabricError;
 pub use mounts::{become_private, mount_bpf};
 pub use namespace::Namespace;
-pub use privileges::missing_privileges;
+pub use privileges::{Lack, become_root_of_user_namespace, lack, missing_privileges};
 pub use sysctl::set as set_sysctl;

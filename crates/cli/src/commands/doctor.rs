@@ -1,7 +1,7 @@
 //! `weir doctor`: what this machine offers for enforcement and labs.
 
 use crate::{Console, ExpectedError, Outcome};
-use lab::{Check, CheckState, examine, examine_inside};
+use lab::{Check, CheckState, examine, examine_as_user, examine_inside};
 use report_formats::{Role, visible};
 use std::io::{self, Write as _};
 use std::process::Command;
@@ -21,8 +21,14 @@ pub(crate) struct DoctorArgs {
     output: DoctorFormat,
 
     /// What the command starts in namespaces of its own
-    #[arg(long, hide = true)]
-    inside: bool,
+    #[arg(long, hide = true, value_enum)]
+    inside: Option<Inside>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Inside {
+    Root,
+    User,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -35,12 +41,17 @@ enum DoctorFormat {
 }
 
 pub(crate) fn run(args: &DoctorArgs, console: &mut Console) -> Result<Outcome, ExpectedError> {
-    if args.inside {
-        examine_inside()?;
-        return Ok(Outcome::Yes);
+    match args.inside {
+        Some(Inside::Root) => return Ok(examine_inside().map(|()| Outcome::Yes)?),
+        Some(Inside::User) => return Ok(examine_as_user().map(|()| Outcome::Yes)?),
+        None => {}
     }
     let program = std::env::current_exe().map_err(ExpectedError::OwnProgram)?;
-    let checks = examine(Command::new(program).args(["doctor", "--inside"]))?;
+    let mut as_root = Command::new(&program);
+    let mut as_user = Command::new(&program);
+    as_root.args(["doctor", "--inside", "root"]);
+    as_user.args(["doctor", "--inside", "user"]);
+    let checks = examine(&mut as_root, &mut as_user)?;
     match args.output {
         DoctorFormat::Text => write_text(&checks, console)?,
         DoctorFormat::Json => {

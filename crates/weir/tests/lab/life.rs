@@ -143,8 +143,27 @@ fn two_labs_of_one_name_are_refused_and_the_first_stays() -> Result<()> {
     lab.is_clean_in_the_end()
 }
 
+/// Runs our program as somebody who is not root, or root of what `beside` makes; its code and what it said.
+fn as_nobody(lab: &TestLab, beside: &[&str], arguments: &[&str]) -> Result<(Option<i32>, String)> {
+    // Nobody may look into the folder that it was built in.
+    let program = lab.manifests.with_file_name("weir");
+    if !program.exists() {
+        fs::copy(WEIR, &program)?;
+    }
+    let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", "--"];
+    let output = Command::new("setpriv")
+        .args(nobody)
+        .args(beside)
+        .arg(&program)
+        .args(arguments)
+        .output()
+        .context("setpriv is missing: install util-linux")?;
+    let texts = [output.stdout, output.stderr].concat();
+    Ok((output.status.code(), String::from_utf8(texts)?))
+}
+
 #[test]
-fn without_privileges_it_says_which() -> Result<()> {
+fn without_privileges_it_says_which_and_what_to_do() -> Result<()> {
     let lab = TestLab::new("plain")?;
     let output = Command::new("setpriv")
         .args(["--bounding-set=-all", "--inh-caps=-all", WEIR, "lab", "up", "--dir"])
@@ -153,6 +172,39 @@ fn without_privileges_it_says_which() -> Result<()> {
         .output()?;
     let text = String::from_utf8(output.stderr)?;
     ensure!(text.contains("a lab needs CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN"), "{text}");
+    ensure!(text.contains("--cap-add=NET_ADMIN,NET_RAW,SYS_ADMIN,BPF"), "{text}");
     assert_eq!(output.status.code(), Some(3));
+    let (dir, manifests) = (lab.dir.display().to_string(), lab.manifests.display().to_string());
+    let up = ["lab", "up", &manifests, "--dir", &dir];
+    let (code, text) = as_nobody(&lab, &[], &up)?;
+    ensure!(text.contains("CAP_BPF: run it as root; a user namespace is not enough"), "{text}");
+    assert_eq!(code, Some(3));
+    let (code, text) = as_nobody(&lab, &["unshare", "--map-root-user", "--net"], &up)?;
+    ensure!(text.contains("CAP_BPF and CAP_NET_ADMIN outside of this user namespace"), "{text}");
+    assert_eq!(code, Some(3));
+    lab.is_clean_in_the_end()
+}
+
+#[test]
+fn the_doctor_tells_somebody_without_rights_what_the_kernel_allows() -> Result<()> {
+    let lab = TestLab::new("nobody")?;
+    for beside in [&[][..], &["unshare", "--map-root-user", "--net"]] {
+        let (code, text) = as_nobody(&lab, beside, &["doctor", "-o", "json"])?;
+        assert_eq!(code, Some(1), "{text}");
+        let checks: serde_json::Value = serde_json::from_str(&text)?;
+        let checks = checks.as_array().context("no checks")?;
+        let state = |code: &str| {
+            let check = checks.iter().find(|check| check["code"] == code);
+            check.map(|check| check["state"].as_str().unwrap_or_default().to_owned())
+        };
+        assert_eq!(state("privileges").as_deref(), Some("fatal"), "{text}");
+        assert_eq!(state("tcx").as_deref(), Some("not-tried"), "{text}");
+        // It was tried, in a user namespace; other machines may forbid those.
+        let allowed = state("user-namespace").context("not said")?;
+        ensure!(allowed == "present" || allowed == "missing", "{text}");
+        let filter = if allowed == "present" { "present" } else { "not-tried" };
+        assert_eq!(state("packet-filter").as_deref(), Some(filter), "{text}");
+    }
+    fs::create_dir_all(&lab.dir)?;
     lab.is_clean_in_the_end()
 }
