@@ -72,10 +72,15 @@ impl Store for KernelStore {
 
     fn remove(&mut self, table: Table, keys: &Batch) -> io::Result<()> {
         let map = self.table(table)?;
-        for key in keys.keys() {
-            match map.delete(key) {
+        let length = map.key_size() as usize;
+        for keys in keys.keys.chunks(AT_ONCE as usize * length) {
+            let count = u32::try_from(keys.len() / length).unwrap_or(AT_ONCE);
+            match map.delete_batch(keys, count, MapFlags::ANY, MapFlags::ANY) {
                 Ok(()) => {}
-                Err(error) if error.kind() == libbpf_rs::ErrorKind::NotFound => {}
+                // It ends where a key is absent, and does not tell which one.
+                Err(error) if error.kind() == libbpf_rs::ErrorKind::NotFound => {
+                    remove_one_by_one(map, keys.chunks(length))?;
+                }
                 Err(error) => return Err(of_libbpf(error)),
             }
         }
@@ -127,6 +132,17 @@ impl Store for KernelStore {
     fn wait_for_packets(&mut self) -> io::Result<()> {
         self.grace.wait()
     }
+}
+
+fn remove_one_by_one<'a>(map: &MapHandle, keys: impl Iterator<Item = &'a [u8]>) -> io::Result<()> {
+    for key in keys {
+        match map.delete(key) {
+            Ok(()) => {}
+            Err(error) if error.kind() == libbpf_rs::ErrorKind::NotFound => {}
+            Err(error) => return Err(of_libbpf(error)),
+        }
+    }
+    Ok(())
 }
 
 /// All or some of the entries; which ones is not known after an error.

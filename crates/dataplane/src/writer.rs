@@ -28,7 +28,7 @@ pub(crate) use word::{KernelProfile, PolicyWord};
 use column::{Column, difference};
 use net_types::IpNet;
 use policy_engine::PodId;
-use policy_tables::{PortTable, ProfileTable, Tables};
+use policy_tables::{AddressClass, PortTable, ProfileTable, Tables};
 use profiles::Profiles;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -77,8 +77,8 @@ struct Failure {
 struct ColumnState {
     /// False after a write that failed or was another process': then the kernel is asked.
     known: bool,
-    addresses: BTreeMap<IpAddr, u32>,
-    networks: BTreeMap<IpNet, u32>,
+    addresses: Arc<BTreeMap<IpAddr, AddressClass>>,
+    networks: Arc<BTreeMap<IpNet, AddressClass>>,
     ports: Option<PortTable>,
 }
 
@@ -171,11 +171,9 @@ impl Writer {
     fn target(&self, tables: &Tables) -> Column {
         let state = self.column(self.live);
         let says = state.known
-            && state.addresses.len() == tables.addresses().len()
-            && state.networks.len() == tables.networks().len()
             && state.ports.as_ref() == Some(tables.port_classes())
-            && state.addresses.iter().zip(tables.addresses()).all(same_class)
-            && state.networks.iter().zip(tables.networks()).all(same_class);
+            && is_same(&state.addresses, tables.addresses())
+            && is_same(&state.networks, tables.networks());
         if says { self.live } else { self.live.other() }
     }
 
@@ -203,7 +201,10 @@ impl Writer {
         target: Column,
         written: &mut Written,
     ) -> Result<(), Failure> {
-        self.settle(store).map_err(|(table, source)| failed(table, "clear", source))?;
+        // New profiles disturb no packet that is on its way by the words of before.
+        if target != self.live || self.profiles.must_be_cleared() {
+            self.settle(store).map_err(|(table, source)| failed(table, "clear", source))?;
+        }
         if target != self.live {
             written.entries += self.column_mut(target).write(store, tables, target)?;
         }
@@ -254,10 +255,9 @@ impl Writer {
     }
 }
 
-fn same_class<K: PartialEq>(
-    ((known, class), (wanted, wanted_class)): ((&K, &u32), (&K, &policy_tables::AddressClass)),
-) -> bool {
-    known == wanted && *class == wanted_class.0
+/// Tables one after the other mostly share what a comparison would walk through.
+fn is_same<T: PartialEq>(known: &Arc<T>, wanted: &Arc<T>) -> bool {
+    Arc::ptr_eq(known, wanted) || known == wanted
 }
 
 fn failed(table: Table, doing: &'static str, source: io::Error) -> Failure {
@@ -277,18 +277,14 @@ impl ColumnState {
         }
         self.known = false;
         let mut entries = 0;
-        let wanted: BTreeMap<IpAddr, u32> =
-            tables.addresses().iter().map(|(address, class)| (*address, class.0)).collect();
-        let (puts, removals) = difference(&self.addresses, &wanted);
+        let (puts, removals) = difference(&self.addresses, tables.addresses());
         let (puts, removals) = encode::addresses(column, &puts, &removals);
         entries += exchange(store, Table::Addresses, &puts, &removals)?;
-        self.addresses = wanted;
-        let wanted: BTreeMap<IpNet, u32> =
-            tables.networks().iter().map(|(network, class)| (*network, class.0)).collect();
-        let (puts, removals) = difference(&self.networks, &wanted);
+        self.addresses = Arc::clone(tables.addresses());
+        let (puts, removals) = difference(&self.networks, tables.networks());
         let (puts, removals) = encode::networks(column, &puts, &removals);
         entries += exchange(store, Table::Networks, &puts, &removals)?;
-        self.networks = wanted;
+        self.networks = Arc::clone(tables.networks());
         if self.ports.as_ref() != Some(tables.port_classes()) {
             let arrays = encode::port_classes(column, tables.port_classes());
             entries += exchange(store, Table::PortClasses, &arrays, &Batch::default())?;
@@ -300,8 +296,8 @@ impl ColumnState {
 
     fn load(&mut self, store: &impl Store, column: Column) -> Result<(), Failure> {
         let read = |table| store.entries(table).map_err(|error| failed(table, "read", error));
-        self.addresses = encode::addresses_of(&read(Table::Addresses)?, column);
-        self.networks = encode::networks_of(&read(Table::Networks)?, column);
+        self.addresses = Arc::new(encode::addresses_of(&read(Table::Addresses)?, column));
+        self.networks = Arc::new(encode::networks_of(&read(Table::Networks)?, column));
         self.ports = None;
         Ok(())
     }

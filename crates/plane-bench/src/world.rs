@@ -64,7 +64,7 @@ impl World {
             rules.remove(usize::from(ALLOWED_PORT - 1));
         }
         let policy = policy(Direction::Ingress, rules);
-        self.program.apply(Change::SetPolicy(Box::new(policy)));
+        self.program.make(Change::SetPolicy(Box::new(policy)));
     }
 }
 

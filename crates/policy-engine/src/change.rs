@@ -5,7 +5,7 @@
 //! and after, and compared (`delta.rs`).
 
 use crate::classes::ClassKey;
-use crate::delta::Delta;
+use crate::delta::{Delta, Observation};
 use crate::ids::{PodId, PolicyIx, TermId};
 use crate::program::Program;
 use policy_model::{Namespace, Node, Pod, PodOrigin, Policy, PolicyId, Service, WorkloadRef};
@@ -49,21 +49,37 @@ impl PodName {
     }
 }
 
+/// Whether verdicts before and after are compared, which takes longer than the change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    Delta,
+    Nothing,
+}
+
 impl Program {
     /// Makes the change and returns every verdict that it changed.
     ///
     /// Changing what does not exist is no change. Verdicts through Services change with their
     /// endpoints; a delta speaks of pods.
     pub fn apply(&mut self, change: Change) -> Delta {
+        self.change(change, Asked::Delta)
+    }
+
+    /// Makes the change, as [`Self::apply`] does, for whoever does not ask what it did to verdicts.
+    pub fn make(&mut self, change: Change) {
+        self.change(change, Asked::Nothing);
+    }
+
+    fn change(&mut self, change: Change, asked: Asked) -> Delta {
         match change {
-            Change::SetPolicy(policy) => self.set_policy(*policy),
-            Change::RemovePolicy(id) => self.remove_policy(&id),
-            Change::SetPod(pod) => self.set_pod(*pod),
-            Change::RemovePod(name) => self.remove_pod(&name),
-            Change::SetNamespace(namespace) => self.set_namespace(namespace),
-            Change::RemoveNamespace(name) => self.remove_namespace(&name),
-            Change::SetNode(node) => self.set_node(&node.name.clone(), Some(node)),
-            Change::RemoveNode(name) => self.set_node(&name, None),
+            Change::SetPolicy(policy) => self.set_policy(*policy, asked),
+            Change::RemovePolicy(id) => self.remove_policy(&id, asked),
+            Change::SetPod(pod) => self.set_pod(*pod, asked),
+            Change::RemovePod(name) => self.remove_pod(&name, asked),
+            Change::SetNamespace(namespace) => self.set_namespace(namespace, asked),
+            Change::RemoveNamespace(name) => self.remove_namespace(&name, asked),
+            Change::SetNode(node) => self.set_node(&node.name.clone(), Some(node), asked),
+            Change::RemoveNode(name) => self.set_node(&name, None, asked),
             Change::SetService(service) => {
                 self.remove_service(&service.namespace, &service.name);
                 self.objects.services.push(*service);
@@ -79,12 +95,19 @@ impl Program {
         }
     }
 
+    fn before(&self, asked: Asked, touched: RoaringBitmap) -> Observation {
+        match asked {
+            Asked::Delta => self.observe(touched),
+            Asked::Nothing => Observation::of_nothing(touched),
+        }
+    }
+
     fn remove_service(&mut self, namespace: &str, name: &str) {
         let services = &mut self.objects.services;
         services.retain(|service| service.namespace != namespace || service.name != name);
     }
 
-    fn set_policy(&mut self, policy: Policy) -> Delta {
+    fn set_policy(&mut self, policy: Policy, asked: Asked) -> Delta {
         if self.policy(&policy.id) == Some(&policy) {
             return Delta::default();
         }
@@ -95,7 +118,7 @@ impl Program {
             .unwrap_or_default();
         let subject = &policy.subject;
         let new_subjects = self.objects.select(&subject.namespaces, &subject.pods);
-        let before = self.observe(old_subjects | new_subjects);
+        let before = self.before(asked, old_subjects | new_subjects);
         self.retire_policy(old);
         let n_terms = self.terms.len();
         let new = self.add_policy(policy);
@@ -104,10 +127,10 @@ impl Program {
         self.compare(&before)
     }
 
-    fn remove_policy(&mut self, id: &PolicyId) -> Delta {
+    fn remove_policy(&mut self, id: &PolicyId, asked: Asked) -> Delta {
         let Some(old) = self.by_id.remove(id) else { return Delta::default() };
         let subjects = self.compiled(old).map(|old| old.subjects.clone()).unwrap_or_default();
-        let before = self.observe(subjects);
+        let before = self.before(asked, subjects);
         self.retire_policy(Some(old));
         self.exchange_policy(before.touched(), Some(old), None);
         self.compare(&before)
@@ -173,13 +196,13 @@ impl Program {
         pods.find(|id| self.objects.pod(*id).is_some_and(|pod| PodName::of(pod) == *name))
     }
 
-    fn set_pod(&mut self, pod: Pod) -> Delta {
+    fn set_pod(&mut self, pod: Pod, asked: Asked) -> Delta {
         let old = self.find_pod(&PodName::of(&pod));
         if old.and_then(|id| self.objects.pod(id)) == Some(&pod) {
             return Delta::default();
         }
         let id = old.unwrap_or_else(|| self.objects.next_pod());
-        let before = self.observe(std::iter::once(id.0).collect());
+        let before = self.before(asked, std::iter::once(id.0).collect());
         if old.is_some() {
             self.forget_pod(id);
         }
@@ -194,9 +217,9 @@ impl Program {
         self.compare(&before)
     }
 
-    fn remove_pod(&mut self, name: &PodName) -> Delta {
+    fn remove_pod(&mut self, name: &PodName, asked: Asked) -> Delta {
         let Some(id) = self.find_pod(name) else { return Delta::default() };
-        let before = self.observe(std::iter::once(id.0).collect());
+        let before = self.before(asked, std::iter::once(id.0).collect());
         self.forget_pod(id);
         self.compare(&before)
     }
@@ -212,17 +235,17 @@ impl Program {
         }
     }
 
-    fn set_namespace(&mut self, namespace: Namespace) -> Delta {
+    fn set_namespace(&mut self, namespace: Namespace, asked: Asked) -> Delta {
         let name = namespace.name.clone();
         let same_labels =
             self.namespace(&name).is_some_and(|known| known.labels == namespace.labels);
         if same_labels {
-            self.objects.namespaces.insert(name, namespace);
+            self.objects.set_namespace(namespace);
             return Delta::default();
         }
         let pods = self.objects.pods_of_namespace(&name);
-        let before = self.observe(pods.clone());
-        self.objects.namespaces.insert(name.clone(), namespace);
+        let before = self.before(asked, pods.clone());
+        self.objects.set_namespace(namespace);
         self.terms.rescope(&name, &pods, &self.objects);
         for compiled in self.policies.iter_mut().flatten() {
             if compiled.has_selected_scope() {
@@ -233,21 +256,21 @@ impl Program {
         self.compare(&before)
     }
 
-    fn remove_namespace(&mut self, name: &str) -> Delta {
+    fn remove_namespace(&mut self, name: &str, asked: Asked) -> Delta {
         if !self.objects.namespaces.contains_key(name) {
             return Delta::default();
         }
-        let delta = self.set_namespace(Namespace::implied(name));
+        let delta = self.set_namespace(Namespace::implied(name), asked);
         if self.objects.pods_of_namespace(name).is_empty() {
-            self.objects.namespaces.remove(name);
+            self.objects.remove_namespace(name);
         }
         delta
     }
 
     /// Nodes are peers by their addresses, and host-network pods are their nodes.
-    fn set_node(&mut self, name: &str, node: Option<Node>) -> Delta {
+    fn set_node(&mut self, name: &str, node: Option<Node>, asked: Asked) -> Delta {
         let on_host = self.objects.pods().filter(|(_, pod)| pod.host_network);
-        let before = self.observe(on_host.map(|(id, _)| id.0).collect());
+        let before = self.before(asked, on_host.map(|(id, _)| id.0).collect());
         self.objects.set_node(name, node);
         self.select_nodes();
         self.compare(&before)

@@ -51,6 +51,11 @@ pub(crate) struct Observation {
 }
 
 impl Observation {
+    /// Nothing differs from it.
+    pub(crate) fn of_nothing(touched: RoaringBitmap) -> Self {
+        Self { touched, groups: BTreeMap::new() }
+    }
+
     pub(crate) fn touched(&self) -> &RoaringBitmap {
         &self.touched
     }
@@ -113,8 +118,11 @@ impl Program {
 
     /// Observes the touched pods again, and keeps what differs.
     pub(crate) fn compare(&self, before: &Observation) -> Delta {
-        let after = self.observe(before.touched.clone());
         let mut delta = Delta::default();
+        if before.groups.is_empty() {
+            return delta;
+        }
+        let after = self.observe(before.touched.clone());
         for old in before.groups.values() {
             for new in after.groups.values() {
                 let pods = &old.pods & &new.pods;

@@ -3,6 +3,7 @@
 
 use crate::classes::AddressKey;
 use crate::ids::{ClassId, PodId, PolicyIx, ProfileId, TermId};
+use crate::objects::ObjectsVersion;
 use crate::profile::Profile;
 use crate::program::Program;
 use crate::terms::Term;
@@ -86,6 +87,11 @@ impl RuleList {
 }
 
 impl Program {
+    /// What rules can tell of pods and nodes stays the same as long as this does.
+    pub fn objects_version(&self) -> &ObjectsVersion {
+        self.objects.version()
+    }
+
     /// `None` for a pod that was removed.
     pub fn rule_list(&self, pod: PodId, direction: Direction) -> Option<RuleList> {
         let key = self.key_of(pod)?;

@@ -68,6 +68,7 @@ pub use map::{ConnectionMap, Granularity, MapPart, MapParts, MapPeer, MapRow};
 pub use near_miss::{
     Difference, LabelDifference, LabelOwner, NearMiss, PortDifference, RulePart, ServicePortHint,
 };
+pub use objects::ObjectsVersion;
 pub use program::Program;
 pub use reach::PodGroup;
 pub use rows::Rows;

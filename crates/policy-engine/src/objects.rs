@@ -9,9 +9,24 @@ use roaring::RoaringBitmap;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
+
+/// Which pods, namespaces and nodes a program has: equal only for a program and what grew out of it by changes
+/// of nothing else.
+#[derive(Clone, Debug, Default)]
+pub struct ObjectsVersion(Arc<()>);
+
+impl PartialEq for ObjectsVersion {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for ObjectsVersion {}
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Objects {
+    version: ObjectsVersion,
     pub(crate) namespaces: BTreeMap<String, Namespace>,
     pub(crate) nodes: BTreeMap<String, Node>,
     pub(crate) services: Vec<Service>,
@@ -40,6 +55,24 @@ impl Objects {
         (objects, policies.into_values().collect())
     }
 
+    pub(crate) fn version(&self) -> &ObjectsVersion {
+        &self.version
+    }
+
+    fn changed(&mut self) {
+        self.version = ObjectsVersion::default();
+    }
+
+    pub(crate) fn set_namespace(&mut self, namespace: Namespace) {
+        self.changed();
+        self.namespaces.insert(namespace.name.clone(), namespace);
+    }
+
+    pub(crate) fn remove_namespace(&mut self, name: &str) {
+        self.changed();
+        self.namespaces.remove(name);
+    }
+
     fn index_nodes(&mut self) {
         self.nodes_by_address.clear();
         for node in self.nodes.values() {
@@ -50,6 +83,7 @@ impl Objects {
     }
 
     pub(crate) fn set_node(&mut self, name: &str, node: Option<Node>) {
+        self.changed();
         match node {
             Some(node) => self.nodes.insert(name.to_owned(), node),
             None => self.nodes.remove(name),
@@ -71,6 +105,7 @@ impl Objects {
 
     /// `id` must be free.
     pub(crate) fn put_pod(&mut self, id: PodId, pod: Pod) {
+        self.changed();
         if !self.namespaces.contains_key(&pod.namespace) {
             self.namespaces.insert(pod.namespace.clone(), Namespace::implied(&pod.namespace));
         }
@@ -91,6 +126,7 @@ impl Objects {
     }
 
     pub(crate) fn remove_pod(&mut self, id: PodId) -> Option<Pod> {
+        self.changed();
         let pod = self.pods.get_mut(id.index())?.take()?;
         if let Some(groups) = self.by_namespace.get_mut(&pod.namespace) {
             groups.retain(|_, members| {

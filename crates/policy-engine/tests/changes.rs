@@ -129,10 +129,13 @@ fn check(start: Snapshot, changes: Vec<worlds::Change>) -> Result<(), TestCaseEr
         for step in steps(&snapshot, &next) {
             let before = pairs(&program);
             let mut ids = names(&program);
+            let mut unasked = program.clone();
+            unasked.make(step.clone());
             let delta = program.apply(step.clone());
             ids.extend(names(&program));
             let after = pairs(&program);
             prop_assert_eq!(named(&delta, &ids)?, changed(&before, &after), "{:?}", step);
+            prop_assert_eq!(pairs(&unasked), after, "{:?}", step);
         }
         let compiled = fresh(&next);
         prop_assert_eq!(pairs(&program), pairs(&compiled), "after {:?}", change);

@@ -5,16 +5,21 @@ use crate::networks::prefixes;
 use crate::numbers::{AddressClass, Classes, FeatureNumber};
 use crate::problem::Problem;
 use net_types::{Family, IpNet};
-use policy_engine::{ClassId, Program, Semantics, TermId};
+use policy_engine::{ClassId, ObjectsVersion, Program, Semantics, TermId};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 #[derive(Clone, Debug)]
 pub(crate) struct AddressClasses {
     pub(crate) numbers: Classes<FeatureNumber, AddressClass>,
-    pub(crate) addresses: BTreeMap<IpAddr, AddressClass>,
-    pub(crate) networks: BTreeMap<IpNet, AddressClass>,
+    pub(crate) addresses: Arc<BTreeMap<IpAddr, AddressClass>>,
+    pub(crate) networks: Arc<BTreeMap<IpNet, AddressClass>>,
+    /// Addresses that several pods have.
+    pub(crate) shared: Vec<Problem>,
+    /// What else but features they were made of.
+    objects: ObjectsVersion,
 }
 
 /// Sets of features, each once.
@@ -42,18 +47,23 @@ type Entry = (IpAddr, u32, usize);
 const NODE: u32 = u32::MAX;
 
 impl AddressClasses {
+    /// Of the same pods and nodes, told apart by the same features: `features` are those that these
+    /// classes were made with.
+    pub(crate) fn hold(&self, program: &Program, features: &Features, now: &Features) -> bool {
+        self.objects == *program.objects_version() && features.mean_the_same(now)
+    }
+
     /// `Err` holds how many classes there would be.
     pub(crate) fn new(
         program: &Program,
         features: &Features,
         previous: Option<&Self>,
-        problems: &mut Vec<Problem>,
     ) -> Result<Self, usize> {
         let mut keys = Keys::default();
         let mut entries = pods(program, features, &mut keys);
         entries.extend(nodes(program, features, &mut keys));
         entries.sort_unstable();
-        report_shared(program, &entries, problems);
+        let shared = shared(program, &entries);
         entries.dedup_by_key(|(address, _, _)| *address);
         let networks: Vec<(IpNet, usize)> =
             prefixes(features).into_iter().map(|(prefix, key)| (prefix, keys.index(key))).collect();
@@ -67,10 +77,16 @@ impl AddressClasses {
             .map(|key| numbers.number(key.as_slice()).unwrap_or_default())
             .collect();
         let class = |key: usize| of_key.get(key).copied().unwrap_or_default();
+        let addresses =
+            entries.into_iter().map(|(address, _, key)| (address, class(key))).collect();
+        let networks = networks.into_iter().map(|(prefix, key)| (prefix, class(key))).collect();
+        let objects = program.objects_version().clone();
         Ok(Self {
-            addresses: entries.into_iter().map(|(address, _, key)| (address, class(key))).collect(),
-            networks: networks.into_iter().map(|(prefix, key)| (prefix, class(key))).collect(),
+            addresses: Arc::new(addresses),
+            networks: Arc::new(networks),
             numbers,
+            shared,
+            objects,
         })
     }
 }
@@ -137,11 +153,13 @@ fn numbers<'a>(features: &Features, terms: impl Iterator<Item = &'a TermId>) -> 
     terms.filter_map(|term| features.of_term(*term)).collect()
 }
 
-fn report_shared(program: &Program, entries: &[Entry], problems: &mut Vec<Problem>) {
-    for shared in entries.chunk_by(|a, b| a.0 == b.0).filter(|entries| entries.len() > 1) {
-        let Some((address, _, _)) = shared.first() else { continue };
-        if let Err(ambiguous) = program.end_at(*address) {
-            problems.push(Problem::SharedAddress { address: *address, pods: ambiguous.pods });
-        }
-    }
+fn shared(program: &Program, entries: &[Entry]) -> Vec<Problem> {
+    let shared = entries.chunk_by(|a, b| a.0 == b.0).filter(|entries| entries.len() > 1);
+    let addresses = shared.filter_map(|entries| entries.first()).map(|(address, _, _)| *address);
+    addresses
+        .filter_map(|address| {
+            let pods = program.end_at(address).err()?.pods;
+            Some(Problem::SharedAddress { address, pods })
+        })
+        .collect()
 }

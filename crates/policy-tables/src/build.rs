@@ -63,24 +63,22 @@ impl Builder<'_> {
         &self,
         groups: &mut Groups,
         problems: &mut Vec<Problem>,
-    ) -> (Features, AddressClasses) {
+    ) -> (Features, Arc<AddressClasses>) {
         loop {
-            let mut found = Vec::new();
             let features = Features::new(
                 self.program,
                 &groups.terms(),
                 groups.served(self.program),
                 self.previous.map(|previous| &previous.features),
             );
-            let previous = self.previous.map(|previous| &previous.classes);
             let classified = features.and_then(|features| {
-                AddressClasses::new(self.program, &features, previous, &mut found)
-                    .map(|classes| (features, classes))
+                let classes = self.address_classes(&features)?;
+                Ok((features, classes))
             });
             match classified {
-                Ok(classified) => {
-                    problems.append(&mut found);
-                    return classified;
+                Ok((features, classes)) => {
+                    problems.extend(classes.shared.iter().cloned());
+                    return (features, classes);
                 }
                 Err(n_classes) => {
                     // Without these groups no rule tells any addresses apart, so the next turn ends.
@@ -89,6 +87,17 @@ impl Builder<'_> {
                 }
             }
         }
+    }
+
+    /// Those of before, or new ones: what takes longest of all where the cluster is large.
+    fn address_classes(&self, features: &Features) -> Result<Arc<AddressClasses>, usize> {
+        if let Some(previous) = self.previous
+            && previous.classes.hold(self.program, &previous.features, features)
+        {
+            return Ok(Arc::clone(&previous.classes));
+        }
+        let previous = self.previous.map(|previous| previous.classes.as_ref());
+        AddressClasses::new(self.program, features, previous).map(Arc::new)
     }
 
     /// Writes the rules of each group, or takes them over.

@@ -63,6 +63,11 @@ impl Features {
         Ok(Self { numbers, of_term })
     }
 
+    /// The same features, by the same numbers.
+    pub(crate) fn mean_the_same(&self, other: &Self) -> bool {
+        self.numbers.iter().eq(other.numbers.iter())
+    }
+
     /// `None` for a term that no rule of a local pod names.
     pub(crate) fn of_term(&self, term: TermId) -> Option<FeatureNumber> {
         self.of_term.get(term.index()).copied().flatten()

@@ -61,7 +61,7 @@ impl PortTable {
 #[derive(Clone, Debug)]
 pub struct Tables {
     pub(crate) features: Features,
-    pub(crate) classes: AddressClasses,
+    pub(crate) classes: Arc<AddressClasses>,
     pub(crate) ports: PortClasses,
     pub(crate) groups: Groups,
     pub(crate) modes: Modes,
@@ -83,14 +83,15 @@ impl Tables {
         crate::build::build(program, locals, modes, previous)
     }
 
-    /// Addresses of pods and nodes, all of them.
-    pub fn addresses(&self) -> &BTreeMap<IpAddr, AddressClass> {
+    /// Addresses of pods and nodes, all of them; shared by tables one after the other in which they are the
+    /// same.
+    pub fn addresses(&self) -> &Arc<BTreeMap<IpAddr, AddressClass>> {
         &self.classes.addresses
     }
 
     /// For addresses that are not in [`Self::addresses`]: the longest prefix counts. Also as IPv4
-    /// within IPv6, no prefix of one family is the longest of an address of the other.
-    pub fn networks(&self) -> &BTreeMap<IpNet, AddressClass> {
+    /// within IPv6, no prefix of one family is the longest of an address of the other. Shared likewise.
+    pub fn networks(&self) -> &Arc<BTreeMap<IpNet, AddressClass>> {
         &self.classes.networks
     }
 

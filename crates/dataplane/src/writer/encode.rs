@@ -6,7 +6,7 @@ use super::word::KernelProfile;
 use crate::skeleton::types;
 use crate::wire::{address, address_of, bytes_of, bytes_of_address, value_of};
 use net_types::IpNet;
-use policy_tables::{PortClass, PortTable, ProfileTable, Row, RuleWord};
+use policy_tables::{AddressClass, PortClass, PortTable, ProfileTable, Row, RuleWord};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -28,13 +28,13 @@ pub(crate) enum RowKey {
 
 pub(super) fn addresses(
     column: Column,
-    puts: &[(&IpAddr, &u32)],
+    puts: &[(&IpAddr, &AddressClass)],
     removals: &[&IpAddr],
 ) -> (Batch, Batch) {
     let key = |of: IpAddr| types::address_key { address: address(of), column: column.index() };
     let (mut entries, mut keys) = (Batch::default(), Batch::default());
     for (of, class) in puts {
-        entries.entry(bytes_of(&key(**of)), &class.to_ne_bytes());
+        entries.entry(bytes_of(&key(**of)), &class.0.to_ne_bytes());
     }
     for of in removals {
         keys.key(bytes_of(&key(**of)));
@@ -44,12 +44,12 @@ pub(super) fn addresses(
 
 pub(super) fn networks(
     column: Column,
-    puts: &[(&IpNet, &u32)],
+    puts: &[(&IpNet, &AddressClass)],
     removals: &[&IpNet],
 ) -> (Batch, Batch) {
     let (mut entries, mut keys) = (Batch::default(), Batch::default());
     for (network, class) in puts {
-        entries.entry(bytes_of(&network_key(column, network)), &class.to_ne_bytes());
+        entries.entry(bytes_of(&network_key(column, network)), &class.0.to_ne_bytes());
     }
     for network in removals {
         keys.key(bytes_of(&network_key(column, network)));
@@ -119,11 +119,16 @@ pub(super) fn rows(number: KernelProfile, rows: &[(RowKey, &Row)]) -> Batch {
     entries
 }
 
-/// All words of the rows, whether they are there or not.
-pub(super) fn row_keys(rows: impl Iterator<Item = (KernelProfile, RowKey, u32)>) -> Batch {
+/// Which words of a row are put, a bit each.
+pub(super) fn words_of(row: &Row) -> u16 {
+    (0..).zip(row.iter()).fold(0, |words, (word, bits)| words | u16::from(*bits != 0) << word)
+}
+
+/// What there is of rows, by the words of each: in a profile of `n_words`.
+pub(super) fn row_keys(rows: impl Iterator<Item = (KernelProfile, RowKey, u16, u32)>) -> Batch {
     let mut keys = Batch::default();
-    for (number, row, n_words) in rows {
-        for word in 0..n_words {
+    for (number, row, words, n_words) in rows {
+        for word in (0..n_words).filter(|word| words >> word & 1 == 1) {
             keys.key(bytes_of(&vector_key(number, row, word)));
         }
         if n_words >= SUMMARY_WORDS {
@@ -150,17 +155,17 @@ pub(super) fn rows_of(entries: &Batch) -> Vec<(KernelProfile, RowKey)> {
 }
 
 /// What `addresses` holds of one column.
-pub(super) fn addresses_of(entries: &Batch, column: Column) -> BTreeMap<IpAddr, u32> {
+pub(super) fn addresses_of(entries: &Batch, column: Column) -> BTreeMap<IpAddr, AddressClass> {
     let entry = |(key, class): (&[u8], &[u8])| {
         let key: types::address_key = value_of(key)?;
         let class: u32 = value_of(class)?;
-        (key.column == column.index()).then(|| (address_of(&key.address), class))
+        (key.column == column.index()).then(|| (address_of(&key.address), AddressClass(class)))
     };
     entries.iter().filter_map(entry).collect()
 }
 
 /// What `networks` holds of one column.
-pub(super) fn networks_of(entries: &Batch, column: Column) -> BTreeMap<IpNet, u32> {
+pub(super) fn networks_of(entries: &Batch, column: Column) -> BTreeMap<IpNet, AddressClass> {
     let entry = |(key, class): (&[u8], &[u8])| {
         let key: types::network_key = value_of(key)?;
         let class: u32 = value_of(class)?;
@@ -175,7 +180,7 @@ pub(super) fn networks_of(entries: &Batch, column: Column) -> BTreeMap<IpNet, u3
             }
             Some(_) | None => IpNet::new(of.into(), u8::try_from(length).ok()?),
         };
-        Some((network.ok()?, class))
+        Some((network.ok()?, AddressClass(class)))
     };
     entries.iter().filter_map(entry).collect()
 }
@@ -250,4 +255,5 @@ fn one(number: KernelProfile, record: &types::profile) -> Batch {
     entry
 }
 
+const _: () = assert!(MAX_WORDS <= u16::BITS, "a row has a bit for each word");
 const _: () = assert!(MAX_WORDS <= 1 << WORD_BITS, "a word's number fits beside the class");

@@ -12,6 +12,9 @@ use std::sync::Arc;
 /// The kernel has room for so many, `deny everything` and the one that is never read among them.
 const MAX_PROFILES: u16 = 4096;
 
+/// More rows of profiles that are no longer in use are cleared before others are written.
+const MAX_RETIRED_ROWS: usize = 16_384;
+
 impl KernelProfile {
     /// It is there from the start, so that denying never needs a write.
     pub(crate) const DENY_EVERYTHING: Self = Self(1);
@@ -25,17 +28,17 @@ struct Written {
     /// none but the pods that have it.
     serves: bool,
     n_words: u32,
-    /// Every row that may be in the kernel.
-    rows: BTreeSet<RowKey>,
+    /// Every row that may be in the kernel, and which of its words.
+    rows: BTreeMap<RowKey, u16>,
 }
 
 impl Written {
     fn by_another() -> Self {
-        Self { table: None, serves: false, n_words: encode::MAX_WORDS, rows: BTreeSet::new() }
+        Self { table: None, serves: false, n_words: encode::MAX_WORDS, rows: BTreeMap::new() }
     }
 
     fn keys(&self, number: KernelProfile) -> Batch {
-        encode::row_keys(self.rows.iter().map(|row| (number, *row, self.n_words)))
+        encode::row_keys(self.rows.iter().map(|(row, words)| (number, *row, *words, self.n_words)))
     }
 }
 
@@ -132,7 +135,7 @@ impl Profiles {
         let full = || failed(Table::Profiles, "write", io::ErrorKind::StorageFull.into());
         let number = self.free_number().ok_or_else(full)?;
         let n_words = u32::try_from(table.words().len()).unwrap_or(encode::MAX_WORDS);
-        let begun = Written { table: None, serves: true, n_words, rows: BTreeSet::new() };
+        let begun = Written { table: None, serves: true, n_words, rows: BTreeMap::new() };
         self.written.insert(number, begun);
         // Unless all goes well no word will name it, and the next flips retire it.
         let all: Vec<(RowKey, &Row)> = rows(table).collect();
@@ -158,7 +161,7 @@ impl Profiles {
             return Ok(());
         }
         if let Some(written) = self.written.get_mut(&number) {
-            written.rows.extend(rows.iter().map(|(key, _)| *key));
+            written.rows.extend(rows.iter().map(|(key, row)| (*key, encode::words_of(row))));
         }
         store.put(Table::Vectors, &encode::rows(number, rows)).map_err(|error| {
             if let Some(written) = self.written.get_mut(&number) {
@@ -190,7 +193,7 @@ impl Profiles {
     pub(crate) fn adopt(&mut self, store: &impl Store) -> io::Result<()> {
         for (number, row) in encode::rows_of(&store.entries(Table::Vectors)?) {
             let found = Written::by_another();
-            self.written.entry(number).or_insert(found).rows.insert(row);
+            self.written.entry(number).or_insert(found).rows.insert(row, u16::MAX);
         }
         Ok(())
     }
@@ -203,10 +206,20 @@ impl Profiles {
         }
     }
 
+    /// Whether a write has to wait for [`Self::remove_retired`]: a class' number may come back, and what is not
+    /// in use takes room.
+    pub(super) fn must_be_cleared(&self) -> bool {
+        let retired = self.retired.iter().filter_map(|number| self.written.get(number));
+        !self.stale_rows.is_empty()
+            || self.written.len() >= usize::from(MAX_PROFILES / 2)
+            || retired.map(|written| written.rows.len()).sum::<usize>() >= MAX_RETIRED_ROWS
+    }
+
     /// Only when no packet can look at them: a missing row of a rule that denies would allow.
     pub(crate) fn remove_retired(&mut self, store: &mut impl Store) -> io::Result<()> {
         let stale = self.stale_rows.iter().filter_map(|(number, row)| {
-            self.written.get(number).map(|written| (*number, *row, written.n_words))
+            let written = self.written.get(number)?;
+            Some((*number, *row, *written.rows.get(row)?, written.n_words))
         });
         let stale = encode::row_keys(stale);
         if stale.len > 0 {

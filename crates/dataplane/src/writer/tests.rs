@@ -114,14 +114,19 @@ fn check(world: &World, failures: &[Option<u32>]) -> Result<(), TestCaseError> {
     let mut memory = Memory::default();
     let mut writer = Writer::adopt(&mut memory, &[]).map_err(TestCaseError::fail_of)?;
     let mut before: &[Seen] = &nothing;
+    let mut so_far: Vec<&[Seen]> = vec![&nothing];
     for (step, failure) in world.steps.iter().zip(failures) {
         let wrong = Rc::new(RefCell::new(None));
         let seen_wrong = Rc::clone(&wrong);
         let states = [before, &step.expected];
+        so_far.push(&step.expected);
+        let of_late = so_far.clone();
         memory.fail_after = *failure;
         memory.witness = Some(Box::new(move |memory| {
             let now = is_whole(world, &states, |packet| memory.answer(packet));
-            let late = is_whole(world, &states, |packet| memory.late_answer(packet));
+            let late = (0..memory.n_late()).try_for_each(|turn| {
+                is_whole(world, &of_late, |packet| memory.late_answer(turn, packet))
+            });
             if let Err(error) = now.and(late) {
                 seen_wrong.borrow_mut().get_or_insert(error);
             }

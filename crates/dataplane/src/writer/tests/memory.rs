@@ -34,8 +34,8 @@ pub(crate) struct Memory<'w> {
     pub(crate) fail_after: Option<u32>,
     /// Looks at every state in between.
     pub(crate) witness: Option<Witness<'w>>,
-    /// Packets may still look at what the words named before.
-    pub(crate) words_before: BTreeMap<u32, u64>,
+    /// What each slot's word was since packets were waited for: some may still look at what it named.
+    earlier_words: BTreeMap<u32, Vec<u64>>,
 }
 
 impl Memory<'_> {
@@ -73,9 +73,15 @@ impl Memory<'_> {
         self.answer_by(self.policy(packet.slot), packet)
     }
 
-    /// Of a packet that read the word before it was changed.
-    pub(crate) fn late_answer(&self, packet: &Packet) -> Seen {
-        self.answer_by(self.words_before.get(&packet.slot).copied().unwrap_or_default(), packet)
+    /// How often a word was changed since packets were waited for, at most.
+    pub(crate) fn n_late(&self) -> usize {
+        self.earlier_words.values().map(Vec::len).max().unwrap_or_default()
+    }
+
+    /// Of a packet that read the word before it was changed, in this turn since packets were waited for.
+    pub(crate) fn late_answer(&self, turn: usize, packet: &Packet) -> Seen {
+        let earlier = self.earlier_words.get(&packet.slot).and_then(|words| words.get(turn));
+        self.answer_by(earlier.copied().unwrap_or_else(|| self.policy(packet.slot)), packet)
     }
 
     fn answer_by(&self, word: u64, packet: &Packet) -> Seen {
@@ -209,12 +215,12 @@ impl Store for Memory<'_> {
     }
 
     fn set_policy(&mut self, slot: u32, word: u64) {
-        self.words.insert(slot, word);
+        let before = self.words.insert(slot, word).unwrap_or_default();
+        self.earlier_words.entry(slot).or_default().push(before);
         self.look();
     }
 
     fn flip(&mut self, words: &[(u32, u64)]) -> io::Result<()> {
-        self.words_before = self.words.clone();
         for (slot, word) in words {
             self.set_policy(*slot, *word);
         }
@@ -235,7 +241,7 @@ impl Store for Memory<'_> {
     }
 
     fn wait_for_packets(&mut self) -> io::Result<()> {
-        self.words_before = self.words.clone();
+        self.earlier_words.clear();
         Ok(())
     }
 }
