@@ -261,7 +261,7 @@ fn wanted(Order { node, state, hook: _ }: &Order, world: &World) -> Wanted {
                 interface,
                 addresses: pod.addresses.clone(),
                 open_until_policy: choice.fail_open_start,
-                uid: [0; 16],
+                uid: state.uids.of(interface),
             },
             mode,
             established,

@@ -5,6 +5,7 @@ use kube_import::{Standing, StandingFile};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use uuid::Uuid;
 
 /// What `up` hands over: the manifests' text, so that all read the same.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -85,8 +86,24 @@ pub(crate) struct State {
     /// While pods are replaced: what there was before, for those that are still to go.
     pub before: Option<Box<State>>,
     pub assigned: Assigned,
+    pub uids: Uids,
     /// Counts changes.
     pub epoch: u64,
+}
+
+/// Of a lab's pods: no pod of any lab has one that another had, also not of the same name or address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Uids(u128);
+
+impl Uids {
+    fn random() -> Self {
+        Self(Uuid::new_v4().as_u128())
+    }
+
+    /// A link is given to one pod and never to another; its number is in the random part.
+    pub(crate) fn of(self, link: u32) -> [u8; 16] {
+        (self.0 ^ u128::from(link)).to_be_bytes()
+    }
 }
 
 /// A file without the objects that were replaced or removed, by where they begin.
@@ -103,8 +120,9 @@ impl State {
         let (modes, stopped) = (BTreeMap::new(), BTreeSet::new());
         let (labels, rolled) = (Relabelled::new(), Rolled::new());
         let (files, before, assigned, epoch) = (Vec::new(), None, Assigned::default(), 1);
+        let uids = Uids::random();
         let mut state =
-            Self { setup, files, modes, stopped, labels, rolled, before, assigned, epoch };
+            Self { setup, files, modes, stopped, labels, rolled, before, assigned, uids, epoch };
         state.hold(standing);
         state
     }

@@ -44,10 +44,13 @@ fn up_and_down(weir: &Path, manifests: &Path, folder: &Path, hook: &str) -> Resu
         weir
     };
     let start = Instant::now();
-    let up = lab("up").arg(manifests).args(["--replicas", "5", "--hook", hook]).status()?;
+    let up = lab("up").arg(manifests).args(["--replicas", "5", "--hook", hook]).output()?;
     let took = start.elapsed();
-    if !up.success() || !lab("down").status()?.success() {
-        bail!("the lab did not come up, or did not go down");
+    if !up.status.success() || !lab("down").status()?.success() {
+        bail!(
+            "the lab did not come up, or did not go down: {}",
+            String::from_utf8_lossy(&up.stderr)
+        );
     }
     Ok(took)
 }

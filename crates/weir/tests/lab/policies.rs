@@ -3,6 +3,7 @@
 use crate::test_lab::{TestLab, WEIR};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -47,6 +48,16 @@ impl TestLab {
     fn flows(&self, arguments: &[&str]) -> Result<Vec<Value>> {
         let lines = self.done("flows", &[&["-o", "json"], arguments].concat())?;
         lines.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
+    }
+}
+
+impl TestLab {
+    fn dataplane(&self, what: &str, node: &str) -> Result<Value> {
+        let place = ["--lab", "default", "--node", node, "-o", "json", "--dir"];
+        let mut command = Command::new(WEIR);
+        let output = command.args(["dataplane", what]).args(place).arg(&self.dir).output()?;
+        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Ok(serde_json::from_slice(&output.stdout)?)
     }
 }
 
@@ -148,13 +159,7 @@ fn an_operator_sees_what_the_kernel_of_a_node_holds() -> Result<()> {
     let lab = TestLab::new("operator")?;
     lab.up_with_policies(&["--observe"])?;
     lab.done("probe", &["--from", "shop/web"])?;
-    let ask = |what: &str, node: &str| -> Result<Value> {
-        let place = ["--lab", "default", "--node", node, "-o", "json", "--dir"];
-        let mut command = Command::new(WEIR);
-        let output = command.args(["dataplane", what]).args(place).arg(&lab.dir).output()?;
-        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        Ok(serde_json::from_slice(&output.stdout)?)
-    };
+    let ask = |what: &str, node: &str| lab.dataplane(what, node);
     let mut connections = 0;
     for node in ["node-1", "node-2"] {
         let status = ask("status", node)?;
@@ -169,6 +174,34 @@ fn an_operator_sees_what_the_kernel_of_a_node_holds() -> Result<()> {
     }
     ensure!(connections > 0);
     lab.done("exec", &["node-1", "--", "true"])?;
+    lab.done("down", &[])?;
+    lab.is_clean_in_the_end()
+}
+
+/// A pod that comes back is another one, and an agent that comes back finds the same ones.
+#[test]
+fn pods_have_an_identity_that_outlives_agents_and_not_the_pod() -> Result<()> {
+    let lab = TestLab::new("identity")?;
+    lab.up(&[])?;
+    let uids = || -> Result<BTreeMap<String, String>> {
+        let status = lab.dataplane("status", "node-1")?;
+        let pods = status["pods"].as_array().context("no pods")?;
+        let uid = |pod: &Value| Some((pod["uid"].as_str()?.to_owned(), pod["number"].to_string()));
+        let uids: BTreeMap<_, _> = pods.iter().filter_map(uid).collect();
+        ensure!(
+            uids.len() == pods.len() && uids.keys().all(|uid| uid.chars().nth(14) == Some('4'))
+        );
+        Ok(uids)
+    };
+    let first = uids()?;
+    lab.done("kill-agent", &["node-1"])?;
+    lab.agrees()?;
+    assert_eq!(uids()?, first, "the same pods have the same numbers");
+    lab.done("stop", &["shop/web-0"])?;
+    lab.done("start", &["shop/web-0"])?;
+    let second = uids()?;
+    let same = second.keys().filter(|uid| first.contains_key(*uid));
+    assert_eq!((same.count(), second.len()), (first.len() - 1, first.len()));
     lab.done("down", &[])?;
     lab.is_clean_in_the_end()
 }
@@ -199,10 +232,7 @@ fn many_pods_are_enforced_at_once() -> Result<()> {
     ensure!(cells.iter().all(|cell| cell["observed"].get("open").is_none()), "{report}");
     let end = Instant::now() + Duration::from_secs(60);
     loop {
-        let mut command = Command::new(WEIR);
-        let place = ["status", "--lab", "default", "--node", "node-1", "-o", "json", "--dir"];
-        let output = command.arg("dataplane").args(place).arg(&lab.dir).output()?;
-        let status: Value = serde_json::from_slice(&output.stdout)?;
+        let status = lab.dataplane("status", "node-1")?;
         let (links, pods) = (status["links"].as_array(), status["pods"].as_array());
         let (links, pods) = (links.context("no links")?.len(), pods.context("no pods")?.len());
         if links == 2 * pods + 4 {

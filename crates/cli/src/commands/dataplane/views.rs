@@ -4,6 +4,7 @@ use dataplane::{ConnectionState, PlaneState, PodMode};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use uuid::Uuid;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -19,6 +20,9 @@ pub(super) struct Status<'a> {
 #[serde(rename_all = "camelCase")]
 struct Pod<'a> {
     number: u32,
+    /// Absent where nobody told it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uid: Option<String>,
     interface: u32,
     addresses: &'a [IpAddr],
     open_until_policy: bool,
@@ -73,10 +77,16 @@ pub(super) fn mode(mode: PodMode) -> &'static str {
     }
 }
 
+fn uid(bytes: [u8; 16]) -> Option<String> {
+    let uid = Uuid::from_bytes(bytes);
+    (!uid.is_nil()).then(|| uid.to_string())
+}
+
 impl<'a> Status<'a> {
     pub(super) fn of(state: &'a PlaneState) -> Self {
         let pods = state.pods.iter().map(|pod| Pod {
             number: pod.number.0,
+            uid: uid(pod.interface.uid),
             interface: pod.interface.interface,
             addresses: &pod.interface.addresses,
             open_until_policy: pod.interface.open_until_policy,
