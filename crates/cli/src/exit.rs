@@ -45,9 +45,9 @@ pub enum ExpectedError {
     /// The findings themselves are on standard error already.
     #[error("the input has {0}; correct it, or leave out what has errors with --keep-going")]
     InputHasErrors(Counts),
-    /// As [`Self::InputHasErrors`], of tests, which are never left out.
-    #[error("the tests have {0}; correct them: a test that is left out would not fail")]
-    TestHasErrors(Counts),
+    /// As [`Self::InputHasErrors`], of tests and scenarios, which are never left out.
+    #[error("the {0}s have {1}; correct them: a {0} that is left out would not fail")]
+    TestHasErrors(&'static str, Counts),
     #[error(transparent)]
     Peer(#[from] PeerError),
     #[error("no finding has the code `{code}`{}", other_code(near))]
@@ -84,7 +84,7 @@ impl ExpectedError {
             | Self::Import(ImportError::Find { .. })
             | Self::NothingRead { .. }
             | Self::InputHasErrors(_)
-            | Self::TestHasErrors(_)
+            | Self::TestHasErrors(..)
             | Self::Peer(_)
             | Self::UnknownCode { .. }
             | Self::OpenQueries { .. } => INPUT,

@@ -7,7 +7,7 @@ use crate::state::{Change, PolicyMode, State};
 use crate::world::{World, with_objects};
 use kube_import::{Input, Options};
 use policy_model::{PolicyId, WorkloadKind, WorkloadRef};
-use question_syntax::{Peer, PeerArgument, PeerIndex};
+use question_syntax::{Peer, PeerArgument, PeerIndex, did_you_mean, near};
 use std::collections::BTreeSet;
 
 /// Where a change leads in the end, with the pods that are there.
@@ -33,10 +33,13 @@ pub(crate) fn changed(
         };
     }
     for (name, labels) in &change.labels {
-        if !is_there(before, name) {
-            return Err(LabError::Refused(format!(
-                "there is no pod or namespace {name} to relabel"
-            )));
+        if !before.plan.snapshot.namespaces.contains_key(name) {
+            if !name.contains('/') {
+                let known = before.plan.snapshot.namespaces.keys().map(String::as_str);
+                let near = did_you_mean(&near(name, known));
+                return Err(LabError::Refused(format!("there is no namespace {name}{near}")));
+            }
+            require_pod(before, name)?;
         }
         state.labels.entry(name.clone()).or_default().extend(labels.clone());
     }
@@ -53,13 +56,6 @@ pub(crate) fn changed(
     let there: BTreeSet<String> = pods.map(|pod| workload_key(&pod.workload)).collect();
     state.rolled.retain(|key, _| keys.contains(key) || there.contains(key));
     Ok((state, world))
-}
-
-/// A pod or a namespace of this name.
-fn is_there(world: &World, name: &str) -> bool {
-    let snapshot = &world.plan.snapshot;
-    snapshot.namespaces.contains_key(name)
-        || snapshot.pods.iter().any(|pod| pod.to_string() == name)
 }
 
 /// The policies in the files of a change.
@@ -84,18 +80,42 @@ pub(crate) fn stopped(
 ) -> Result<(State, World), LabError> {
     let mut state = State { epoch: state.epoch + 1, ..state.clone() };
     for pod in pods {
-        let is_there = before.plan.snapshot.pods.iter().any(|of| of.to_string() == *pod);
-        if is_stopped && !is_there {
-            return Err(LabError::Refused(format!("there is no pod {pod}")));
-        }
-        let done =
-            if is_stopped { state.stopped.insert(pod.clone()) } else { state.stopped.remove(pod) };
-        if !done {
-            return Err(LabError::Refused(format!("{pod} is not stopped")));
+        if is_stopped {
+            require_pod(before, pod)?;
+            state.stopped.insert(pod.clone());
+        } else if !state.stopped.remove(pod) {
+            let stopped: Vec<&str> = state.stopped.iter().map(String::as_str).collect();
+            let others = match stopped.as_slice() {
+                [] => "no pod is".to_owned(),
+                stopped => format!("stopped are {}", stopped.join(", ")),
+            };
+            return Err(LabError::Refused(format!("{pod} is not stopped; {others}")));
         }
     }
     let world = World::new(&state)?;
     Ok((state, world))
+}
+
+/// A pod of this name; a workload's are told.
+fn require_pod(world: &World, name: &str) -> Result<(), LabError> {
+    let pods = &world.plan.snapshot.pods;
+    if pods.iter().any(|pod| pod.to_string() == name) {
+        return Ok(());
+    }
+    let index = PeerIndex::new(&world.plan.snapshot);
+    let argument = name.parse::<PeerArgument>().map_err(|error| error.to_string());
+    let resolved = argument.and_then(|of| index.resolve(&of).map_err(|error| error.to_string()));
+    Err(LabError::Refused(match resolved {
+        Ok(Peer::Pods(places)) => {
+            let of = places.iter().filter_map(|place| pods.get(*place)).map(ToString::to_string);
+            let of: Vec<String> = of.collect();
+            format!("there is no pod {name}: name pods of it, {}", of.join(", "))
+        }
+        Ok(Peer::Service(_) | Peer::Node(_) | Peer::Addresses(_)) => {
+            format!("there is no pod {name}")
+        }
+        Err(why) => why,
+    }))
 }
 
 /// The workloads that a person names.

@@ -68,7 +68,9 @@ impl Client {
     /// Removes what dead labs left, whichever they were.
     pub fn new(folder: Folder) -> Result<Self, LabError> {
         if !Folder::sweep(folder.parent())?.contains(&folder) {
-            return Err(LabError::NoLab { name: folder.name().to_owned() });
+            let others = Folder::sweep(folder.parent())?;
+            let others = others.iter().map(|other| other.name().to_owned()).collect();
+            return Err(LabError::NoLab { name: folder.name().to_owned(), others });
         }
         Ok(Self { folder })
     }

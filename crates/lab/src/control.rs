@@ -77,7 +77,10 @@ fn answer(mut stream: &UnixStream, lab: &Lab, stop: &UnboundedSender<()>) -> io:
         Request::StartPods(pods) => write_made(stream, lab.set_stopped(&pods, false)),
         Request::KillAgent { node } => {
             let place = moment.world.plan.nodes.iter().position(|of| of.name == node);
-            let killed = place.ok_or_else(|| format!("there is no node {node}"));
+            let names = moment.world.plan.nodes.iter().map(|node| node.name.as_str());
+            let nodes = || names.collect::<Vec<_>>().join(", ");
+            let killed =
+                place.ok_or_else(|| format!("there is no node {node}; the lab has {}", nodes()));
             let killed = killed.and_then(|place| {
                 lab.agents
                     .kill(place)

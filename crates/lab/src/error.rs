@@ -8,10 +8,12 @@ use std::path::PathBuf;
 pub enum LabError {
     #[error("a lab needs {0}")]
     Privileges(Lack),
-    #[error("the lab `{name}` is up already: `weir lab down` ends it")]
+    #[error(
+        "the lab `{name}` is up already: `weir lab down --name {name}` ends it, and another --name makes one beside it"
+    )]
     Exists { name: String },
-    #[error("there is no lab `{name}`: `weir lab up` makes one")]
-    NoLab { name: String },
+    #[error("there is no lab `{name}`: {}", which(others))]
+    NoLab { name: String, others: Vec<String> },
     #[error("`{0}` is no name for a lab: letters, digits and dashes make one")]
     Name(String),
     #[error("could not use {path}")]
@@ -37,4 +39,12 @@ pub enum LabError {
     Process { what: &'static str, source: io::Error },
     #[error("the lab `{name}` does not end")]
     Stuck { name: String },
+}
+
+/// Labs that there are instead.
+fn which(others: &[String]) -> String {
+    match others {
+        [] => "`weir lab up` makes one".to_owned(),
+        others => format!("--name says which, and there is {}", others.join(", ")),
+    }
 }

@@ -45,6 +45,8 @@ pub struct PodChoice {
 pub struct Change {
     /// Names and texts of files. An object takes the place of the one of its name.
     pub files: Vec<(String, String)>,
+    /// Objects with errors are left out, and said.
+    pub keep_going: bool,
     /// `NetworkPolicy/shop/web`.
     pub removed: Vec<String>,
     /// What the policies of these files do from now on.

@@ -97,17 +97,37 @@ pub(crate) fn with_objects(state: &State, change: &Change) -> Result<(State, Imp
     let names = change.removed.iter().map(|name| name.parse());
     let removed: Result<Vec<ObjectName>, kube_import::ObjectNameError> = names.collect();
     let removed = removed.map_err(|error| setup(error.to_string()))?;
-    let Changed { standing, imported, not_found } = state
+    let mut state = state.clone();
+    // What was left out once stays among the files.
+    state.setup.keep_going |= change.keep_going;
+    let Changed { standing, imported, not_found, there } = state
         .standing()
-        .changed(&change.files, &removed, &options(state))
+        .changed(&change.files, &removed, &options(&state))
         .map_err(|error| setup(error.to_string()))?;
     if let Some(missing) = not_found.first() {
-        return Err(setup(format!("{missing} is not there, so it cannot be deleted")));
+        let near = nearby(&missing.to_string(), &there);
+        let near = question_syntax::did_you_mean(&near);
+        return Err(setup(format!("{missing} is not there, so it cannot be deleted{near}")));
     }
-    let imported = readable(state, imported)?;
-    let mut state = state.clone();
+    let imported = readable(&state, imported)?;
     state.hold(standing);
     Ok((state, imported))
+}
+
+/// Objects of nearly this name, and those that only the namespace is missing of.
+fn nearby(missing: &str, there: &[String]) -> Vec<String> {
+    let is_same = |name: &&String| {
+        let parts = name.to_ascii_lowercase();
+        let without_namespace = parts
+            .split_once('/')
+            .and_then(|(kind, rest)| Some(format!("{kind}/{}", rest.split_once('/')?.1)));
+        without_namespace.as_deref() == Some(missing)
+    };
+    let lower: Vec<String> = there.iter().map(|name| name.to_ascii_lowercase()).collect();
+    let near = question_syntax::near(missing, lower.iter().map(String::as_str));
+    let is_near = |name: &&String| near.contains(&name.to_ascii_lowercase());
+    let found = there.iter().filter(is_same).chain(there.iter().filter(is_near));
+    found.take(4).cloned().collect()
 }
 
 fn imported(state: &State) -> Result<Imported, LabError> {

@@ -111,7 +111,7 @@ mod tests {
         )?;
         says("14: failed", "there is no such connection, because nothing listens there")?;
         says("15: passed", "[]")?;
-        says("17: broken", "there is no pod shop/nobody")?;
+        says("17: broken", "the input has no pod or workload `shop/nobody`")?;
         says("18: not-run", "a step before it could not be done")?;
         let traffic = of("traffic")?;
         let [cut, kept, let_in] = traffic.as_slice() else { anyhow::bail!("{traffic:?}") };
@@ -139,6 +139,31 @@ mod tests {
         ensure!(said.contains("unknown field `prove` in a step"), "{said}");
         ensure!(said.contains("s.yaml:5:12"), "{said}");
         Ok(())
+    }
+
+    #[test]
+    fn manifests_of_a_step_are_read_before_a_lab_is_made() -> Result<()> {
+        let dir = labs("step")?;
+        let file = dir.join("s.yaml");
+        let scenario = |manifests: &str| {
+            format!(
+                "apiVersion: weir.dev/v1alpha1\nkind: Scenario\nmetadata: {{name: s}}\nspec:\n  manifests: \
+                 {manifests}\n  steps:\n  - apply: {{inline: '{{kind: Namespace, apiVersion: v1, \
+                 metadata: {{nome: a}}}}'}}\n"
+            )
+        };
+        let said = |manifests: &str| -> Result<String> {
+            fs::write(&file, scenario(manifests))?;
+            let output = command(&dir, &file.to_string_lossy()).output()?;
+            assert_eq!(output.status.code(), Some(2));
+            Ok(String::from_utf8(output.stderr)?)
+        };
+        let step = said(&format!("{SCENARIOS}/shop.yaml"))?;
+        ensure!(step.contains("error[missing-field]"), "{step}");
+        ensure!(step.contains("s.yaml (inline manifests of line 7):1:"), "{step}");
+        let path = said("shup.yaml")?;
+        ensure!(path.contains("s.yaml:5:14: cannot find `"), "{path}");
+        Ok(fs::remove_dir_all(&dir)?)
     }
 
     #[test]

@@ -162,7 +162,7 @@ fn require_readable(
         palette,
     )?;
     if findings.iter().any(|finding| finding.severity == Severity::Error) {
-        return Err(ExpectedError::TestHasErrors(Counts::of(&findings)));
+        return Err(ExpectedError::TestHasErrors("test", Counts::of(&findings)));
     }
     Ok(())
 }

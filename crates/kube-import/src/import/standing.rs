@@ -33,6 +33,8 @@ pub struct Changed {
     pub imported: Imported,
     /// What the change was to remove and was not there.
     pub not_found: Vec<ObjectName>,
+    /// `NetworkPolicy/shop/web` of everything that was there, where something was not found.
+    pub there: Vec<String>,
 }
 
 impl Standing {
@@ -63,6 +65,8 @@ impl Standing {
         more.read(&mut reading)?;
         let Reading { options: _, files, lowered: change } = reading;
         let Difference { stays, not_found } = Difference::new(&base.objects, &change, removed);
+        let there = if not_found.is_empty() { &[] } else { base.objects.as_slice() };
+        let there = there.iter().filter_map(written).collect();
         let mut standing = self.clone();
         let objects = std::mem::take(&mut base.objects).into_iter().zip(stays);
         for (object, stays) in objects {
@@ -77,7 +81,7 @@ impl Standing {
         standing.files.extend(more.files);
         base.append(change);
         standing.forget(&base);
-        Ok(Changed { standing, imported: assembled(base, files), not_found })
+        Ok(Changed { standing, imported: assembled(base, files), not_found, there })
     }
 
     fn read(&self, reading: &mut Reading<'_>) -> Result<(), ImportError> {
@@ -107,6 +111,14 @@ impl Standing {
             file.gone.is_empty() || used.contains(&(place - 1))
         });
     }
+}
+
+fn written(object: &Object) -> Option<String> {
+    let (kind, namespace, name) = object.key()?;
+    Some(match namespace {
+        Some(namespace) => format!("{kind}/{namespace}/{name}"),
+        None => format!("{kind}/{name}"),
+    })
 }
 
 #[cfg(test)]
@@ -156,6 +168,7 @@ mod tests {
         assert_eq!(gone.standing.files.len(), 1);
         let changed = apply(&gone.standing, &[], &["Pod/default/a"]);
         assert_eq!(changed.not_found.len(), 1);
+        assert_eq!(changed.there, ["Pod/default/b"]);
         assert_eq!(apply(&gone.standing, &[], &["Pod/default/b"]).standing.files, []);
     }
 

@@ -112,6 +112,40 @@ fn a_change_holds_when_the_command_returns() -> Result<()> {
 }
 
 #[test]
+fn what_is_asked_wrongly_is_answered_with_what_to_do() -> Result<()> {
+    let lab = TestLab::new("wrong")?;
+    lab.up_with_policies(&[])?;
+    let wrong = lab.file("wrong.yaml", &CLOSED.replace("podSelector", "podSelectr"))?;
+    for (command, arguments, code, answer) in [
+        ("apply", &[&*wrong][..], 2, "error[unknown-field]: unknown field `podSelectr`"),
+        ("diff", &[&wrong], 2, "help: did you mean `podSelector`?"),
+        (
+            "apply",
+            &["--keep-going", &wrong],
+            0,
+            "left out because of errors: NetworkPolicy shop/closed",
+        ),
+        ("delete", &["NetworkPolicy/shop/dp"], 2, "did you mean NetworkPolicy/shop/db?"),
+        ("delete", &["NetworkPolicy/db"], 2, "did you mean NetworkPolicy/shop/db?"),
+        ("stop", &["shop/web"], 2, "name pods of it, shop/web-0, shop/web-1"),
+        ("stop", &["shop/wep-0"], 2, "did you mean shop/web-0?"),
+        ("start", &["shop/web-0"], 2, "shop/web-0 is not stopped; no pod is"),
+        ("kill-agent", &["node-3"], 2, "the lab has node-1, node-2"),
+        ("exec", &["shop/db-1", "--", "true"], 2, "did you mean shop/db-0"),
+        ("flows", &["--from", "shup/web"], 0, "is such a one"),
+        ("status", &["--name", "other"], 3, "--name says which, and there is default"),
+    ] {
+        let output = lab.run(command, arguments)?;
+        let said = String::from_utf8(output.stderr)?;
+        ensure!(said.contains(answer), "{command} {arguments:?}: {said}");
+        assert_eq!(output.status.code(), Some(code), "{command} {arguments:?}: {said}");
+    }
+    lab.agrees()?;
+    lab.done("down", &[])?;
+    lab.is_clean_in_the_end()
+}
+
+#[test]
 fn a_staged_policy_is_told_and_enforces_nothing() -> Result<()> {
     let lab = TestLab::new("staged")?;
     lab.up_with_policies(&[])?;

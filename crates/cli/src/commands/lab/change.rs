@@ -125,7 +125,8 @@ pub(super) fn apply(args: &ApplyArgs, console: &mut Console) -> Result<Outcome, 
         (false, true) => PolicyMode::Observe,
         (false, false) => PolicyMode::Enforce,
     };
-    let change = Change { files, mode, ..Change::default() };
+    let keep_going = args.reading.keep_going;
+    let change = Change { files, keep_going, mode, ..Change::default() };
     let notes = args.which.client()?.change(change)?;
     let done = match mode {
         PolicyMode::Enforce => "applied",
@@ -169,7 +170,8 @@ pub(super) fn diff(args: &DiffArgs, console: &mut Console) -> Result<Outcome, Ex
         [] => Vec::new(),
         paths => files(paths, &args.reading, console)?,
     };
-    let change = Change { files, removed: args.remove.clone(), ..Change::default() };
+    let (removed, keep_going) = (args.remove.clone(), args.reading.keep_going);
+    let change = Change { files, keep_going, removed, ..Change::default() };
     let effects = args.which.client()?.effects(change)?;
     match args.output {
         FlowFormat::Text => write_effects(&effects, console)?,

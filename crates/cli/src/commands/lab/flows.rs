@@ -5,6 +5,7 @@ use crate::{Console, ExpectedError, Outcome};
 use flow_model::{End, Flow, Identity, Report};
 use net_types::IpNet;
 use question_syntax::{KindArgument, PeerArgument, PortArgument};
+use report_formats::counted;
 use std::io::{self, Write as _};
 use std::ops::ControlFlow;
 
@@ -79,15 +80,24 @@ pub(super) fn run(args: &FlowsArgs, console: &mut Console) -> Result<Outcome, Ex
     let client = args.which.client()?;
     let mut failed = None;
     let mut first = args.last;
+    let (mut seen, mut shown) = (0, 0);
     client.flows(args.follow, args.new, |lines, missed| {
+        seen += lines.len();
         match write(args, (&lines, missed), first.take(), console) {
-            Ok(()) => ControlFlow::Continue(()),
+            Ok(n) => {
+                shown += n;
+                ControlFlow::Continue(())
+            }
             Err(error) => {
                 failed = Some(error);
                 ControlFlow::Break(())
             }
         }
     })?;
+    if shown == 0 && failed.is_none() && !args.follow {
+        // A name that is misspelt looks like silence.
+        writeln!(console.err, "none of {} is such a one", counted(seen, "flow"))?;
+    }
     failed.map_or(Ok(Outcome::Yes), |error| Err(ExpectedError::Output(error)))
 }
 
@@ -96,7 +106,7 @@ fn write(
     (lines, missed): (&[String], u64),
     last: Option<usize>,
     console: &mut Console,
-) -> io::Result<()> {
+) -> io::Result<usize> {
     let flows: io::Result<Vec<Flow>> = lines.iter().map(|line| read(line)).collect();
     let mut wanted: Vec<Flow> = flows?.into_iter().filter(|flow| is_wanted(args, flow)).collect();
     if let Some(last) = last {
@@ -114,7 +124,8 @@ fn write(
             FlowFormat::Hubble => flow_formats::hubble::write(out, flow)?,
         }
     }
-    out.flush()
+    out.flush()?;
+    Ok(wanted.len())
 }
 
 pub(super) fn read(line: &str) -> io::Result<Flow> {

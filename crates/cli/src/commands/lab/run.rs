@@ -4,8 +4,8 @@ use crate::arguments::ReadingArgs;
 use crate::load::{options, read, show};
 use crate::progress::Progress;
 use crate::{Console, ExpectedError, Outcome};
-use finding_model::{Finding, Severity};
-use kube_import::{Imported, Input, read_scenarios};
+use finding_model::{Finding, Severity, SourceSpan};
+use kube_import::{ImportError, Imported, Input, read_scenarios};
 use lab::{
     Client, Folder, HookChoice, Materials, PodChoice, Profile, Setup, default_parent, run_scenario,
 };
@@ -106,7 +106,7 @@ fn scenarios(imported: &Imported, console: &mut Console) -> Result<Vec<Scenario>
         palette,
     )?;
     if findings.iter().any(|finding| finding.severity == Severity::Error) {
-        return Err(ExpectedError::TestHasErrors(Counts::of(&findings)));
+        return Err(ExpectedError::TestHasErrors("scenario", Counts::of(&findings)));
     }
     if scenarios.is_empty() {
         let message = "the input has no scenario: a document of `kind: Scenario`, `apiVersion: weir.dev/v1alpha1`";
@@ -127,9 +127,12 @@ fn prepare(
     let mut files = Vec::new();
     for manifests in &scenario.manifests {
         files.extend(match manifests {
-            Manifests::Path { path, span: _ } => texts(&folder.join(path), args, console)?,
+            Manifests::Path { path, span } => {
+                let place = imported.files.place(*span);
+                texts((&folder.join(path), &place), args, console)?
+            }
             Manifests::Inline { text, span } => {
-                vec![(format!("inline manifests at {}", imported.files.place(*span)), text.clone())]
+                vec![inline(imported, *span, text)]
             }
         });
     }
@@ -139,27 +142,46 @@ fn prepare(
         let Step { name: _, action: Action::Apply { manifests, mode: _ }, span: _ } = step else {
             continue;
         };
+        let mut of_step = Vec::new();
         for manifests in manifests {
-            if let Manifests::Path { path, span: _ } = manifests {
-                materials.insert(path.clone(), texts(&folder.join(path), args, console)?);
+            match manifests {
+                Manifests::Path { path, span } => {
+                    let place = imported.files.place(*span);
+                    let read = texts((&folder.join(path), &place), args, console)?;
+                    of_step.extend(read.iter().cloned());
+                    materials.insert(path.clone(), read);
+                }
+                Manifests::Inline { text, span } => of_step.push(inline(imported, *span, text)),
             }
         }
+        require_readable(&of_step, args, console)?;
     }
     Ok((setup(&scenario.lab, files, args), materials))
 }
 
-/// Names and texts of the files of a path.
+fn inline(imported: &Imported, span: SourceSpan, text: &str) -> (String, String) {
+    let name = imported.files.name(span.file);
+    (format!("{name} (inline manifests of line {})", span.line), text.to_owned())
+}
+
+/// Names and texts of the files of a path, which stands at `place` of a scenario.
 fn texts(
-    path: &Path,
+    (path, place): (&Path, &str),
     args: &RunArgs,
     console: &mut Console,
 ) -> Result<Vec<(String, String)>, ExpectedError> {
-    let imported = read(&[path.to_owned()], &args.reading, console)?;
+    let imported = match read(&[path.to_owned()], &args.reading, console) {
+        Err(error @ ExpectedError::Import(ImportError::Find { .. })) => {
+            let why = format!("{place}: {error}; paths begin at the scenario's folder");
+            return Err(ExpectedError::Usage(why));
+        }
+        read => read?,
+    };
     let text = |(file, text): (_, &str)| (imported.files.name(file).to_owned(), text.to_owned());
     Ok(imported.files.texts().map(text).collect())
 }
 
-/// What a lab is made of, together: no object refers to one that is missing, or stands twice.
+/// What a lab is made of, or what a step applies: shown and refused as other commands do.
 fn require_readable(
     files: &[(String, String)],
     args: &RunArgs,
