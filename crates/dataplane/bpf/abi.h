@@ -353,6 +353,7 @@ struct settings {
 	__u64 udp_unanswered, udp_answered, icmp, other;
 	__u64 active_report;     /* an open connection's counters are reported so often */
 	__u64 fragments;
+	__u64 unattended;        /* user space has not swept for so long: the kernel does it by itself */
 	__u32 pod_connections;   /* of one pod at once */
 	__u32 nf_conn_btf_id;    /* of the running kernel's struct nf_conn; 0: there is none */
 };

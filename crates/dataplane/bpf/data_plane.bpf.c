@@ -112,6 +112,14 @@ int sweep(void *context)
 	return 0;
 }
 
+/* Attached nowhere: run once by each process that loads the programs. */
+SEC("tc")
+int watch(struct __sk_buff *skb)
+{
+	(void)skb;
+	return begin_watch() ? ACTION_DROP : ACTION_NEXT;
+}
+
 /* Attached nowhere; its packet is the inquiry. Programs of type syscall may not use `networks`. */
 SEC("tc")
 int ask(struct __sk_buff *skb)

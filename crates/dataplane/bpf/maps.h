@@ -145,6 +145,19 @@ struct {
 	__type(value, struct scratch);
 } scratches SEC(".maps");
 
+/* The kernel's own sweep, for when nobody looks after the tables. It goes on as long as the map is pinned. */
+struct watch {
+	struct bpf_timer timer;
+	__u64 swept;          /* when user space did, on the monotonic clock */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct watch);
+} watches SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 8 * 1024 * 1024);

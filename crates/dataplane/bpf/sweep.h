@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
-/* What user space runs once a second: entries that are over leave, and sums are reported. */
+/*
+ * Entries that are over leave, and sums are reported: user space runs it once a second. When it does not, the
+ * kernel goes on by itself: an entry that is over still takes room, and a full table refuses everybody.
+ */
 #ifndef WEIR_SWEEP_H
 #define WEIR_SWEEP_H
 
@@ -10,7 +13,15 @@
 
 struct sweep {
 	__u64 now;
+	bool unattended;      /* nobody reads reports */
 };
+
+/* Without its report, which is counted as lost. */
+static __always_inline void forget_connection(const struct connection_key *key, __u32 slot)
+{
+	if (!bpf_map_delete_elem(&connections, key))
+		return_share(slot, key->pod);
+}
 
 /* Its pod's slot is another's, so nothing will use it again. */
 static __always_inline bool is_orphan(const struct connection_key *key,
@@ -32,19 +43,19 @@ static long sweep_connection(void *map, struct connection_key *map_key,
 	(void)map;
 	/* No event told of its beginning, and the denial of its packets is told elsewhere. */
 	if (connection->flags & CONNECTION_SERVICE_PENDING) {
-		if (is_expired(key->protocol, connection, now) || is_orphan(key, connection)) {
-			__u32 slot = connection->slot;
-
-			if (!bpf_map_delete_elem(&connections, key))
-				return_share(slot, key->pod);
-		}
+		if (is_expired(key->protocol, connection, now) || is_orphan(key, connection))
+			forget_connection(key, connection->slot);
 		return 0;
 	}
 	if (is_expired(key->protocol, connection, now) || is_orphan(key, connection)) {
-		end_connection(EVENT_CLOSED, key, connection, 0, now);
+		__u32 slot = connection->slot;
+
+		if (end_connection(EVENT_CLOSED, key, connection, 0, now) == CAUSE_RING_FULL &&
+		    sweep->unattended)
+			forget_connection(key, slot);
 		return 0;
 	}
-	if (is_older(connection->reported, now, settings.active_report) &&
+	if (!sweep->unattended && is_older(connection->reported, now, settings.active_report) &&
 	    !report_connection(EVENT_ACTIVE, key, connection, 0, now))
 		connection->reported = now;
 	return 0;
@@ -116,10 +127,46 @@ static long sweep_fragment(void *map, struct fragment_key *key, struct fragment 
 static __always_inline void sweep_tables(void)
 {
 	struct sweep sweep = { .now = bpf_ktime_get_ns() };
+	__u32 first = 0;
+	struct watch *watch = bpf_map_lookup_elem(&watches, &first);
 
+	if (watch)
+		watch->swept = sweep.now;
 	bpf_for_each_map_elem(&connections, sweep_connection, &sweep, 0);
 	bpf_for_each_map_elem(&denials, sweep_denial, &sweep, 0);
 	bpf_for_each_map_elem(&fragments, sweep_fragment, &sweep, 0);
+}
+
+/* Denials keep their sums until somebody reads them. */
+static int sweep_unattended(void *map, __u32 *key, struct watch *watch)
+{
+	struct sweep sweep = { .now = bpf_ktime_get_ns(), .unattended = true };
+
+	(void)map;
+	(void)key;
+	if (is_older(watch->swept, sweep.now, settings.unattended)) {
+		bpf_for_each_map_elem(&connections, sweep_connection, &sweep, 0);
+		bpf_for_each_map_elem(&fragments, sweep_fragment, &sweep, 0);
+	}
+	bpf_timer_start(&watch->timer, settings.unattended, 0);
+	return 0;
+}
+
+/* By whoever loads the programs: from here on it is this program's callback that runs. */
+static __always_inline int begin_watch(void)
+{
+	__u32 first = 0;
+	struct watch *watch = bpf_map_lookup_elem(&watches, &first);
+
+	if (!watch)
+		return CAUSE_TABLES;
+	/* It fails where an earlier process has begun. */
+	bpf_timer_init(&watch->timer, &watches, CLOCK_MONOTONIC);
+	watch->swept = bpf_ktime_get_ns();
+	if (bpf_timer_set_callback(&watch->timer, sweep_unattended) ||
+	    bpf_timer_start(&watch->timer, settings.unattended, 0))
+		return CAUSE_TABLES;
+	return CAUSE_NONE;
 }
 
 #endif

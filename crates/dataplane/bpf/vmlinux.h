@@ -57,7 +57,15 @@ enum {
 	BPF_RB_AVAIL_DATA = 0,
 };
 
+enum {
+	CLOCK_MONOTONIC = 1,
+};
+
 /* Where a program looks at bytes; opaque. */
+struct bpf_timer {
+	__u64 opaque[2];
+} __attribute__((aligned(8)));
+
 struct bpf_dynptr {
 	__u64 opaque[2];
 };

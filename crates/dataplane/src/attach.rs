@@ -53,6 +53,7 @@ pub(crate) struct Programs {
     pub(crate) sweep: OwnedFd,
     pub(crate) ask: OwnedFd,
     pub(crate) restore: OwnedFd,
+    pub(crate) watch: OwnedFd,
 }
 
 /// The folder of pinned links.

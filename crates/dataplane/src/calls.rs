@@ -159,8 +159,8 @@ pub(crate) fn run(program: BorrowedFd<'_>) -> io::Result<u32> {
     Ok(options.retval)
 }
 
-/// Runs a `tc` program once over a packet, which it may change.
-pub(crate) fn run_over(program: BorrowedFd<'_>, packet: &mut [u8]) -> io::Result<()> {
+/// Runs a `tc` program once over a packet, which it may change; its return value.
+pub(crate) fn run_over(program: BorrowedFd<'_>, packet: &mut [u8]) -> io::Result<u32> {
     let length = u32::try_from(packet.len()).map_err(io::Error::other)?;
     let mut options = sys::bpf_test_run_opts {
         sz: size_of::<sys::bpf_test_run_opts>() as _,
@@ -171,7 +171,8 @@ pub(crate) fn run_over(program: BorrowedFd<'_>, packet: &mut [u8]) -> io::Result
         ..Default::default()
     };
     // SAFETY: the kernel reads and writes no more than the packet, which outlives the call.
-    checked(unsafe { sys::bpf_prog_test_run_opts(program.as_raw_fd(), &raw mut options) })
+    checked(unsafe { sys::bpf_prog_test_run_opts(program.as_raw_fd(), &raw mut options) })?;
+    Ok(options.retval)
 }
 
 fn c_path(path: &Path) -> io::Result<CString> {

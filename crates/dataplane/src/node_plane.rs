@@ -133,6 +133,7 @@ impl NodePlane {
         }
         let of_schema = |error| failed("write the schema", error);
         store.set_node_word(node_word::NODE_SCHEMA, object::SCHEMA).map_err(of_schema)?;
+        begin_watch(&programs).map_err(|error| failed("watch over the tables", error))?;
         let pods = Pods::adopt(&mut store).map_err(|error| failed("read the pods", error))?;
         let slots: Vec<u32> = pods.slots().collect();
         let writer = Writer::adopt(&mut store, &slots)
@@ -230,16 +231,25 @@ impl NodePlane {
     }
 
     /// From now on the interface passes nothing until a policy is written, or everything if the pod says so.
+    /// If it was another pod's it is attached all the time, and that one is no longer known.
     ///
     /// # Errors
-    /// The interface is not attached then.
+    /// An interface that nobody had is not attached then.
     pub fn add_pod(&mut self, pod: &PodInterface) -> io::Result<PodNumber> {
+        let of_another = self.pods.at(pod.interface).is_some();
         let number = self.pods.add(&mut self.store, pod)?;
         if let Err(error) = self.attach(pod.interface) {
-            self.pods.remove(&mut self.store, number)?;
+            if !of_another {
+                self.pods.remove(&mut self.store, number)?;
+            }
             return Err(error);
         }
         Ok(number)
+    }
+
+    /// Says whose pod it is of which nobody had told. Nothing else changes.
+    pub fn tell_uid(&mut self, number: PodNumber, uid: [u8; 16]) -> io::Result<()> {
+        self.pods.tell_uid(&mut self.store, number, uid)
     }
 
     /// The interface is no longer enforced; it may be gone already.
@@ -383,6 +393,18 @@ fn is_complete(store: &KernelStore) -> Result<bool, OpenError> {
     schema.map(|schema| schema != 0).map_err(|error| failed("read the schema", error))
 }
 
+/// What a program answers that let a packet pass.
+const NEXT: u32 = u32::MAX;
+
+/// From here on the kernel sweeps by itself when nobody does.
+fn begin_watch(programs: &Programs) -> io::Result<()> {
+    let mut any = [0; 64];
+    match calls::run_over(programs.watch.as_fd(), &mut any)? {
+        NEXT => Ok(()),
+        _ => Err(io::Error::other("the kernel gives no timer")),
+    }
+}
+
 fn is_gone(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(code) if code == nix::libc::ENODEV)
         || error.kind() == io::ErrorKind::NotFound
@@ -413,6 +435,7 @@ fn load(maps: &Path, options: &Options) -> Result<(Programs, KernelStore), OpenE
         sweep: program(skeleton.progs.sweep.as_fd())?,
         ask: program(skeleton.progs.ask.as_fd())?,
         restore: program(skeleton.progs.restore.as_fd())?,
+        watch: program(skeleton.progs.watch.as_fd())?,
     };
     Ok((programs, KernelStore::pinned(maps).map_err(|error| failed("open the maps", error))?))
 }

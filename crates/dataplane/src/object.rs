@@ -23,6 +23,7 @@ pub const DEFAULT_SETTINGS: settings = settings {
     other: 600 * SECOND,
     active_report: 30 * SECOND,
     fragments: 30 * SECOND,
+    unattended: 5 * SECOND,
     pod_connections: 32_768,
     nf_conn_btf_id: 0,
 };

@@ -89,7 +89,8 @@ impl Pods {
         self.known.values().map(|known| known.slot)
     }
 
-    /// The pod's word is empty before its interface is known.
+    /// The pod's word is empty before its interface is known. What the interface belonged to before is no
+    /// longer a pod.
     pub(crate) fn add(
         &mut self,
         store: &mut impl Store,
@@ -116,10 +117,35 @@ impl Pods {
         for of in &pod.addresses {
             addresses.entry(bytes_of(&address(*of)), &pod.interface.to_ne_bytes());
         }
-        store.put(Table::LocalAddresses, &addresses)?;
         self.last_slot = slot;
+        let before = self.at(pod.interface);
         self.known.insert(number, Known { slot, interface: pod.clone() });
+        if let Some(before) = before {
+            self.forget_addresses(store, before)?;
+        }
+        store.put(Table::LocalAddresses, &addresses)?;
         Ok(number)
+    }
+
+    /// The pod at an interface.
+    pub(crate) fn at(&self, interface: u32) -> Option<PodNumber> {
+        let mut known = self.known.iter();
+        known.find(|(_, known)| known.interface.interface == interface).map(|(number, _)| *number)
+    }
+
+    /// A pod of which nobody had told the uid.
+    pub(crate) fn tell_uid(
+        &mut self,
+        store: &mut impl Store,
+        number: PodNumber,
+        uid: [u8; 16],
+    ) -> io::Result<()> {
+        self.settle(store)?;
+        let Some(known) = self.known.get_mut(&number) else { return Ok(()) };
+        known.interface.uid = uid;
+        let record = record(known.slot, number, &known.interface);
+        self.unsettled = true;
+        put(store, Table::Pods, &known.interface.interface, bytes_of(&record))
     }
 
     pub(crate) fn remove(&mut self, store: &mut impl Store, number: PodNumber) -> io::Result<()> {
@@ -128,18 +154,24 @@ impl Pods {
         interface.key(&known.interface.interface.to_ne_bytes());
         self.places.leave(store, known.interface.interface)?;
         store.remove(Table::Pods, &interface)?;
-        let mut addresses = Batch::default();
+        self.forget_addresses(store, number)
+    }
+
+    /// It is no longer known.
+    fn forget_addresses(&mut self, store: &mut impl Store, number: PodNumber) -> io::Result<()> {
+        self.unsettled = true;
+        let Some(known) = self.known.remove(&number) else { return Ok(()) };
         let theirs = |of: &&IpAddr| {
-            let others = self.known.iter().filter(|(other, _)| **other != number);
-            others.flat_map(|(_, other)| &other.interface.addresses).any(|other| other == *of)
+            self.known
+                .values()
+                .flat_map(|other| &other.interface.addresses)
+                .any(|other| other == *of)
         };
+        let mut addresses = Batch::default();
         for of in known.interface.addresses.iter().filter(|of| !theirs(of)) {
             addresses.key(bytes_of(&address(*of)));
         }
-        store.remove(Table::LocalAddresses, &addresses)?;
-        self.known.remove(&number);
-        self.unsettled = true;
-        Ok(())
+        store.remove(Table::LocalAddresses, &addresses)
     }
 
     /// A packet that found the entry of a removed pod must not find another's in its place.

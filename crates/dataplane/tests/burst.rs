@@ -33,8 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 fn pod(number: u32) -> PodInterface {
     PodInterface {
-        interface: fabric::interface(number),
-        addresses: vec![fabric::address(number)],
+        interface: fabric::place(number).interface,
+        addresses: vec![fabric::place(number).address],
         open_until_policy: number != CLOSED,
         uid: [0; 16],
     }
@@ -51,7 +51,7 @@ fn links(root: &Path) -> BTreeSet<String> {
 /// In our place at one of the sides.
 fn has_classifier(pod: u32) -> bool {
     let any = fs::File::open("/dev/null").unwrap();
-    let interface = i32::try_from(fabric::interface(pod)).unwrap();
+    let interface = i32::try_from(fabric::place(pod).interface).unwrap();
     let mut place = TcHookBuilder::new(any.as_fd());
     place.ifindex(interface).handle(0x5745).priority(1);
     [TC_INGRESS, TC_EGRESS].into_iter().any(|side| place.hook(side).query().is_ok())
@@ -67,7 +67,7 @@ struct Traffic {
 impl Traffic {
     fn between(pods: &[Namespace]) -> Self {
         let socket = |pod: u32, port: u16| {
-            let bind = || UdpSocket::bind((fabric::address(pod), port)).unwrap();
+            let bind = || UdpSocket::bind((fabric::place(pod).address, port)).unwrap();
             pods[pod as usize].enter(bind).unwrap()
         };
         let traffic = Self {
@@ -76,8 +76,8 @@ impl Traffic {
             knocker: socket(CLIENT, 0),
             closed: socket(CLOSED, PORT),
         };
-        traffic.client.connect((fabric::address(SERVER), PORT)).unwrap();
-        traffic.knocker.connect((fabric::address(CLOSED), PORT)).unwrap();
+        traffic.client.connect((fabric::place(SERVER).address, PORT)).unwrap();
+        traffic.knocker.connect((fabric::place(CLOSED).address, PORT)).unwrap();
         traffic.server.set_read_timeout(Some(PATIENCE)).unwrap();
         traffic.closed.set_nonblocking(true).unwrap();
         traffic
@@ -102,7 +102,7 @@ impl Traffic {
 fn pods_that_come_at_once_are_enforced_at_once_and_moved_to_tcx_unnoticed() {
     apart(|root| {
         let node = fabric::become_node();
-        let pods = fabric::add_pods(&node, 0..PODS);
+        let pods = fabric::add_pods(&node, &(0..PODS).map(fabric::place).collect::<Vec<_>>());
         let mut plane = NodePlane::open(root, &Options::default()).unwrap();
         for number in 0..PODS {
             plane.add_pod(&pod(number)).unwrap();

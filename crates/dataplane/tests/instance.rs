@@ -150,6 +150,49 @@ fn what_somebody_detached_is_put_back() {
     });
 }
 
+/// Of both sides.
+fn link_ids(root: &Path) -> [u32; 2] {
+    ["from", "to"].map(|side| {
+        let link = Link::open(links_of(root).join(format!("{INTERFACE}-{side}"))).unwrap();
+        link.info().unwrap().id
+    })
+}
+
+#[test]
+fn an_interface_that_becomes_another_pods_is_never_without_programs() {
+    apart(|root| {
+        let mut plane = NodePlane::open(root, &Options::default()).unwrap();
+        let first = plane.add_pod(&pod()).unwrap();
+        let (tables, id) = tables();
+        let policy = |number| PodPolicy {
+            number,
+            pod: id,
+            mode: PodMode::Enforce,
+            established: Established::Revoke,
+        };
+        plane.write(&tables, &[policy(first)]).unwrap();
+        let links = link_ids(root);
+
+        plane.tell_uid(first, [7; 16]).unwrap();
+        assert_eq!(plane.words().len(), 1, "it is the same pod");
+        let address = IpAddr::from([10, 0, 0, 2]);
+        let other = PodInterface { addresses: vec![address], uid: [8; 16], ..pod() };
+        let second = plane.add_pod(&other).unwrap();
+        assert!(second > first);
+        assert_eq!(plane.pods().collect::<Vec<_>>(), [(second, &other)]);
+        assert!(plane.words().is_empty(), "it waits for a policy");
+        assert_eq!(link_ids(root), links);
+        drop(plane);
+
+        let plane = NodePlane::open(root, &Options::default()).unwrap();
+        assert_eq!(plane.pods().collect::<Vec<_>>(), [(second, &other)]);
+        let found = Inspection::open(root).unwrap().unwrap().state().unwrap();
+        let locals = found.tables.iter().find(|table| table.name == "local_addresses").unwrap();
+        assert_eq!(locals.entries, 1, "the address of before is nobody's");
+        plane.detach().unwrap();
+    });
+}
+
 #[test]
 fn pins_need_a_bpf_file_system() {
     let folder = std::env::temp_dir().join(format!("dataplane-no-bpf-{}", std::process::id()));

@@ -5,6 +5,8 @@ use crate::node::{Drop, Node, Pass};
 use crate::rules::{Action, DENY_REST, Peer, Ports, Rule, rule};
 use dataplane::DEFAULT_SETTINGS;
 use dataplane::skeleton::types::{cause, settings};
+use std::thread;
+use std::time::{Duration, Instant};
 
 const ALLOW: Rule = rule(Action::Allow, Peer::Any, Ports::All);
 const SECOND: u64 = 1_000_000_000;
@@ -149,6 +151,31 @@ fn an_expired_entry_counts_as_none() {
     assert_eq!(node.receives(&udp("10.0.1.1:53", "10.0.0.1:1", b"")), Drop);
     assert_eq!(node.sends(&udp("10.0.0.1:1", "10.0.1.1:53", b"")), Pass);
     assert_eq!(node.used(), 1);
+}
+
+#[test]
+fn what_nobody_sweeps_leaves_by_itself_even_without_room_for_its_report() {
+    const UNATTENDED: Duration = Duration::from_millis(200);
+    let unattended = u64::try_from(UNATTENDED.as_nanos()).unwrap();
+    let node =
+        Node::with_settings(&settings { unattended, ..DEFAULT_SETTINGS }, &[ALLOW], &[ALLOW]);
+    while node.count(cause::CAUSE_RING_FULL) == 0 {
+        assert_eq!(node.sends(&udp("10.0.0.1:1", "10.0.1.1:53", b"")), Pass);
+        node.silent_for(31 * SECOND);
+    }
+    assert_eq!(node.sends(&udp("10.0.0.1:2", "10.0.1.1:53", b"")), Pass);
+    node.silent_for(20 * SECOND);
+    let before = node.count(cause::CAUSE_RING_FULL);
+    node.begin_watch();
+    let since = Instant::now();
+    while node.connections().len() > 1 {
+        assert!(since.elapsed() < 100 * UNATTENDED, "one is over, and one is not");
+        thread::sleep(UNATTENDED / 10);
+    }
+    assert_eq!(node.used(), 1);
+    assert_eq!(node.count(cause::CAUSE_RING_FULL), before + 1, "the lost report is counted");
+    // The next process does the same again.
+    node.begin_watch();
 }
 
 #[test]

@@ -341,6 +341,17 @@ impl Node {
         self.skeleton().progs.sweep.test_run(ProgramInput::default()).unwrap();
     }
 
+    /// From here on the kernel sweeps by itself.
+    pub(crate) fn begin_watch(&self) {
+        let mut any = [0; 64];
+        let input = ProgramInput {
+            data_in: Some(&[0; 64]),
+            data_out: Some(&mut any),
+            ..Default::default()
+        };
+        assert_eq!(self.skeleton().progs.watch.test_run(input).unwrap().return_value, u32::MAX);
+    }
+
     pub(crate) fn connections(&self) -> Vec<(types::connection_key, types::connection)> {
         let map = &self.maps().connections;
         let entry = |key: Vec<u8>| {

@@ -39,6 +39,12 @@ impl Process {
     pub(crate) fn kill(self) -> End {
         // It may have ended by itself, and is not waited for yet.
         kill(self.id, Signal::SIGKILL).expect("it is ours");
+        self.wait()
+    }
+
+    /// # Panics
+    /// If the work panicked.
+    pub(crate) fn wait(self) -> End {
         let status = waitpid(self.id, None).expect("it is ours");
         if status == WaitStatus::Exited(self.id, 0) {
             return End::Finished;

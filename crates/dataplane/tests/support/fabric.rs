@@ -20,13 +20,17 @@ const ETH0: u32 = 2;
 const FIRST_LINK: u32 = 100;
 const GATEWAY: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 1, 1));
 
-pub(crate) fn interface(pod: u32) -> u32 {
-    FIRST_LINK + pod
+/// Where a pod is: the index of its interface at the node, and its address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) interface: u32,
+    pub(crate) address: IpAddr,
 }
 
-pub(crate) fn address(pod: u32) -> IpAddr {
+/// Of the pods that stay.
+pub(crate) fn place(pod: u32) -> Place {
     let [_, _, c, d] = (pod + 1).to_be_bytes();
-    IpAddr::from([10, 0, c, d])
+    Place { interface: FIRST_LINK + pod, address: IpAddr::from([10, 0, c, d]) }
 }
 
 /// Makes the calling thread's namespace a router.
@@ -44,23 +48,21 @@ pub(crate) fn become_node() -> Namespace {
 }
 
 /// Links that pass packets when this returns. They end with the namespaces.
-pub(crate) fn add_pods(node: &Namespace, pods: impl Iterator<Item = u32>) -> Vec<Namespace> {
-    let pods: Vec<u32> = pods.collect();
-    let ends = Namespace::create_many(pods.len(), || Ok(())).unwrap();
+pub(crate) fn add_pods(node: &Namespace, places: &[Place]) -> Vec<Namespace> {
+    let ends = Namespace::create_many(places.len(), || Ok(())).unwrap();
     let mut changes = Changes::default();
-    for (pod, end) in pods.iter().zip(&ends) {
-        let index = interface(*pod);
-        let name = format!("pod{pod}");
+    for (Place { interface: index, address }, end) in places.iter().copied().zip(&ends) {
+        let name = format!("pod{index}");
         let here = LinkEnd { name: &name, index, hardware: ROUTER };
         let there = LinkEnd { name: "eth0", index: ETH0, hardware: hardware(index) };
         changes.add_pair(here, there, end.as_fd());
         changes.set_up(index);
-        changes.add_route(Route { to: address(*pod).into(), via: None, index });
-        changes.add_neighbour(index, address(*pod), hardware(index));
+        changes.add_route(Route { to: address.into(), via: None, index });
+        changes.add_neighbour(index, address, hardware(index));
     }
     changes.apply(node).unwrap();
-    for (pod, end) in pods.iter().zip(&ends) {
-        connect_end(end, address(*pod)).unwrap();
+    for (place, end) in places.iter().zip(&ends) {
+        connect_end(end, place.address).unwrap();
     }
     let since = Instant::now();
     while !ends.iter().all(|end| end.links_run().unwrap()) {

@@ -1,7 +1,8 @@
 //! Turns a data plane into what the last version with schema 4 would have made of the same policies: its very
 //! programs, over its own maps.
 
-use dataplane::{DEFAULT_SETTINGS, Hook, tracked_connection_type};
+use dataplane::skeleton::types::{limits, settings};
+use dataplane::{Hook, Options, tracked_connection_type};
 use flate2::read::GzDecoder;
 use libbpf_rs::{
     Link, MapCore, MapFlags, MapHandle, NetfilterOpts, Object, ObjectBuilder, ProgramMut,
@@ -34,12 +35,13 @@ const LAST_POD: u32 = 1;
 
 /// The data plane below `root` is nobody's; it has no connections yet. The calling thread is in the node's
 /// network namespace.
-pub(crate) fn downgrade(root: &Path, schema: u32, hook: Hook) {
+pub(crate) fn downgrade(root: &Path, options: &Options) {
+    let schema = limits::ABI_SCHEMA.0;
     let (ours, theirs) = (root.join(format!("v{schema}")), root.join("v4"));
     for folder in ["maps", "links"] {
         fs::create_dir_all(theirs.join(folder)).unwrap();
     }
-    let object = load(&theirs.join("maps"), &ours.join("maps"));
+    let object = load(&theirs.join("maps"), options);
     for name in TABLES {
         copy(&map(&ours, name), &map(&theirs, name));
     }
@@ -48,7 +50,7 @@ pub(crate) fn downgrade(root: &Path, schema: u32, hook: Hook) {
     to.update(&LAST_POD.to_ne_bytes(), &last_pod, MapFlags::ANY).unwrap();
     to.update(&SCHEMA.to_ne_bytes(), &4_u32.to_ne_bytes(), MapFlags::ANY).unwrap();
     move_links(&object, &ours.join("links"), &theirs.join("links"));
-    if hook == Hook::Clsact {
+    if options.hook == Hook::Clsact {
         exchange_filters(&object, &map(&ours, "pods"));
     }
     fs::remove_dir_all(&ours).unwrap();
@@ -58,7 +60,7 @@ fn map(folder: &Path, name: &str) -> MapHandle {
     MapHandle::from_pinned_path(folder.join("maps").join(name)).unwrap()
 }
 
-fn load(maps: &Path, ours: &Path) -> Object {
+fn load(maps: &Path, options: &Options) -> Object {
     let mut bytes = Vec::new();
     GzDecoder::new(OBJECT).read_to_end(&mut bytes).unwrap();
     let mut open =
@@ -67,12 +69,14 @@ fn load(maps: &Path, ours: &Path) -> Object {
         let name = map.name().to_string_lossy().into_owned();
         if name.ends_with(".rodata") {
             // Behind eight bytes that are always zero.
-            map.initial_value_mut().unwrap()[8..].copy_from_slice(&settings());
+            map.initial_value_mut().unwrap()[8..]
+                .copy_from_slice(&bytes_of_settings(&options.settings));
         } else if !name.contains('.') {
             map.set_pin_path(maps.join(&name)).unwrap();
-            if ["addresses", "connections"].contains(&name.as_str()) {
-                let ours = MapHandle::from_pinned_path(ours.join(&name)).unwrap();
-                map.set_max_entries(ours.max_entries()).unwrap();
+            match name.as_str() {
+                "addresses" => map.set_max_entries(options.max_addresses).unwrap(),
+                "connections" => map.set_max_entries(options.max_connections).unwrap(),
+                _ => {}
             }
         }
     }
@@ -80,8 +84,7 @@ fn load(maps: &Path, ours: &Path) -> Object {
 }
 
 /// In the order of `struct settings` of that schema.
-fn settings() -> Vec<u8> {
-    let of = DEFAULT_SETTINGS;
+fn bytes_of_settings(of: &settings) -> Vec<u8> {
     let times = [
         of.tcp_opening,
         of.tcp_open,

@@ -57,8 +57,8 @@ fn options(hook: Hook) -> Options {
 
 fn interface_of(pod: u32) -> PodInterface {
     PodInterface {
-        interface: fabric::interface(pod),
-        addresses: vec![fabric::address(pod)],
+        interface: fabric::place(pod).interface,
+        addresses: vec![fabric::place(pod).address],
         open_until_policy: false,
         uid: [0; 16],
     }
@@ -68,7 +68,7 @@ fn write_policy(plane: &mut NodePlane, numbers: &[PodNumber]) {
     let mut snapshot = Snapshot::default();
     snapshot.namespaces.insert("shop".into(), objects::namespace("shop", &[]));
     for (pod, name) in [(CLIENT, "client"), (SERVER, "server")] {
-        let addresses = vec![fabric::address(pod)];
+        let addresses = vec![fabric::place(pod).address];
         put_pod(&mut snapshot, Pod { addresses, ..objects::pod("shop", name, &[("app", name)]) });
     }
     let ports =
@@ -93,14 +93,14 @@ fn write_policy(plane: &mut NodePlane, numbers: &[PodNumber]) {
 impl Node {
     fn of_schema_4(root: &Path, hook: Hook) -> Self {
         let node = fabric::become_node();
-        let pods = fabric::add_pods(&node, [CLIENT, SERVER].into_iter());
+        let pods = fabric::add_pods(&node, &[CLIENT, SERVER].map(fabric::place));
         let mut plane = NodePlane::open(root, &options(hook)).unwrap();
         let numbers: Vec<PodNumber> =
             [CLIENT, SERVER].map(|pod| plane.add_pod(&interface_of(pod)).unwrap()).to_vec();
         write_policy(&mut plane, &numbers);
         let words = plane.words().into_values().collect();
         drop(plane);
-        schema_4::downgrade(root, limits::ABI_SCHEMA.0, hook);
+        schema_4::downgrade(root, &options(hook));
         let listeners: Vec<TcpListener> = [ALLOWED, DENIED]
             .map(|port| inside(&pods, SERVER, || TcpListener::bind(("0.0.0.0", port)).unwrap()))
             .into();
@@ -112,7 +112,7 @@ impl Node {
         let server_datagrams =
             inside(&pods, SERVER, || UdpSocket::bind(("0.0.0.0", ALLOWED)).unwrap());
         let client_datagrams = inside(&pods, CLIENT, || UdpSocket::bind(("0.0.0.0", 0)).unwrap());
-        client_datagrams.connect((fabric::address(SERVER), ALLOWED)).unwrap();
+        client_datagrams.connect((fabric::place(SERVER).address, ALLOWED)).unwrap();
         for end in [&client_datagrams, &server_datagrams] {
             end.set_read_timeout(Some(PATIENCE)).unwrap();
         }
@@ -156,7 +156,7 @@ fn inside<T: Send>(pods: &[Namespace], pod: u32, work: impl FnOnce() -> T + Send
 }
 
 fn connect(pods: &[Namespace], port: u16) -> Option<TcpStream> {
-    let server = SocketAddr::new(fabric::address(SERVER), port);
+    let server = SocketAddr::new(fabric::place(SERVER).address, port);
     inside(pods, CLIENT, || TcpStream::connect_timeout(&server, PATIENCE).ok())
 }
 
