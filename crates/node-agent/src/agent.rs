@@ -2,14 +2,14 @@
 
 use crate::wanted::{Wanted, WantedPod};
 use dataplane::{
-    Events, NodePlane, OpenError, Options, PodNumber, PodPolicy, ServicesError, Upgraded,
-    WriteError,
+    Events, NodePlane, OpenError, Options, PodInterface, PodNumber, PodPolicy, ServicesError,
+    Upgraded, WriteError,
 };
 use flow_attribution::{Attribution, Epoch};
 use flow_model::{Flow, Timestamp};
 use policy_engine::PodId;
 use policy_tables::{LocalPod, Problem, Tables};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -129,28 +129,29 @@ impl Agent {
         Ok(applied)
     }
 
-    /// What is there and wanted stays; an interface whose addresses changed is another pod's.
+    /// What is there and wanted stays. An interface that is another pod's now is never without programs.
     fn exchange_pods<'w>(
         &mut self,
         wanted: &'w [WantedPod],
     ) -> Result<Vec<(PodNumber, &'w WantedPod)>, AgentError> {
-        let mut there: BTreeMap<u32, PodNumber> = BTreeMap::new();
-        let mut gone = Vec::new();
-        for (number, interface) in self.plane.pods() {
-            if wanted.iter().any(|pod| pod.interface == *interface) {
-                there.insert(interface.interface, number);
-            } else {
-                gone.push(number);
+        let there: BTreeMap<u32, (PodNumber, PodInterface)> =
+            self.plane.pods().map(|(number, pod)| (pod.interface, (number, pod.clone()))).collect();
+        let kept: BTreeSet<u32> = wanted.iter().map(|pod| pod.interface.interface).collect();
+        for (interface, (number, _)) in &there {
+            if !kept.contains(interface) {
+                self.plane.remove_pod(*number).map_err(of_kernel("let go of an interface"))?;
             }
-        }
-        for number in gone {
-            self.plane.remove_pod(number).map_err(of_kernel("let go of an interface"))?;
         }
         let mut pods = Vec::with_capacity(wanted.len());
         for pod in wanted {
             let number = match there.get(&pod.interface.interface) {
-                Some(number) => *number,
-                None => {
+                Some((number, known)) if *known == pod.interface => *number,
+                Some((number, known)) if is_untold(known, &pod.interface) => {
+                    let told = self.plane.tell_uid(*number, pod.interface.uid);
+                    told.map_err(of_kernel("say whose interface it is"))?;
+                    *number
+                }
+                Some(_) | None => {
                     self.plane.add_pod(&pod.interface).map_err(of_kernel("take an interface"))?
                 }
             };
@@ -203,6 +204,11 @@ impl Agent {
         };
         Ok(Turn { repaired, applied })
     }
+}
+
+/// An earlier version did not know of uids.
+fn is_untold(known: &PodInterface, wanted: &PodInterface) -> bool {
+    known.uid == [0; 16] && PodInterface { uid: wanted.uid, ..known.clone() } == *wanted
 }
 
 fn of_kernel(doing: &'static str) -> impl FnOnce(io::Error) -> AgentError {
