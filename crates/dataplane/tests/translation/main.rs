@@ -3,6 +3,7 @@
 //! Needs root and `nft`; all of it is in namespaces of the test's own.
 #![cfg(test)]
 
+mod associations;
 mod forged;
 mod network;
 mod sockets;
@@ -17,13 +18,18 @@ use network::{
 };
 use policy_model::{Network, PeerMatch, Ports, Rule};
 use policy_oracle::worlds::objects;
-use sockets::{Exchange, Server, Transport, connect, is_heard, received};
-use std::net::SocketAddr;
+use sockets::{
+    Exchange, Fate, Server, Transport, ask_nobody, connect, connect_from, is_heard, received,
+};
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr};
+use std::thread;
+use std::time::Duration;
 
 /// On the port of the backends, which is not that of the Services.
 fn accept(peers: Vec<PeerMatch>) -> Rule {
     let ports =
-        [Protocol::Tcp, Protocol::Udp].map(|protocol| objects::port(protocol, PORT).unwrap());
+        [Protocol::Tcp, Protocol::Udp, Protocol::Sctp].map(|of| objects::port(of, PORT).unwrap());
     Rule { ports: Ports::Listed(ports.to_vec()), ..objects::accept(peers) }
 }
 
@@ -62,7 +68,7 @@ fn ask(
 
 fn each(mut check: impl FnMut(Family, Transport)) {
     for family in Family::BOTH {
-        for transport in Transport::BOTH {
+        for transport in Transport::ALL {
             check(family, transport);
         }
     }
@@ -131,6 +137,61 @@ fn each_connection_is_decided_by_the_backend_that_it_was_given() {
             assert_eq!(n_answered, 2, "{family:?} {transport:?} {exchanges:?}");
             assert_eq!(received(&node.pods[DB]), before, "not one packet");
         });
+    });
+}
+
+/// The tracker gives the port's next connection to another backend while ours of before is not forgotten.
+#[test]
+fn a_port_that_is_used_again_at_once_is_decided_by_its_new_backend() {
+    on_node(api_only(), |node| {
+        for family in Family::BOTH {
+            let (api, before) = (server(node, API, family), received(&node.pods[DB]));
+            let from = SocketAddr::new(family.pod(WEB), 30_000);
+            let service = family.service(MIXED_SERVICE);
+            for round in 0..3 {
+                let mut web = connect_from(&node.pods[WEB], from, service).expect("api is allowed");
+                let answering = api.answer(&mut web);
+                // Who ends it first keeps the port for a minute.
+                answering.shutdown(Shutdown::Both).unwrap();
+                assert_eq!(web.read(&mut [0; 1]).unwrap(), 0, "the end is heard");
+                drop((web, answering));
+                let denied = connect_from(&node.pods[WEB], from, service);
+                assert!(denied.is_none(), "{family:?}: db in round {round}");
+            }
+            assert_eq!(received(&node.pods[DB]), before, "{family:?}: not one packet");
+        }
+    });
+}
+
+#[test]
+fn an_error_of_an_allowed_backend_comes_back_through_the_service() {
+    on_node(api_only(), |node| {
+        for family in Family::BOTH {
+            let (web, before) = (&node.pods[WEB], received(&node.pods[DB]));
+            let ask = |pod| ask_nobody(web, family.service(service_of(pod)));
+            assert_eq!(ask(API), Fate::Unreachable, "{family:?}");
+            assert_eq!(ask(DB), Fate::Silence, "{family:?}");
+            assert_eq!(received(&node.pods[DB]), before, "{family:?}: not one packet");
+        }
+    });
+}
+
+/// Otherwise what is large would be lost for good.
+#[test]
+fn a_sender_learns_of_a_narrow_way_behind_a_service() {
+    const BYTES: usize = 100_000;
+    on_node(api_only(), |node| {
+        node.narrow(API, 1_300);
+        for family in Family::BOTH {
+            let api = server(node, API, family);
+            let mut web = connect(&node.pods[WEB], family.service(service_of(API))).unwrap();
+            let mut answering = api.answer(&mut web);
+            let sent = thread::spawn(move || web.write_all(&[7; BYTES]));
+            let mut bytes = vec![0; BYTES];
+            answering.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+            answering.read_exact(&mut bytes).expect("all of it comes in smaller parts");
+            sent.join().unwrap().unwrap();
+        }
     });
 }
 

@@ -23,6 +23,7 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsFd as _;
 use std::path::Path;
+use std::process::Command;
 
 pub(crate) const WEB: usize = 0;
 pub(crate) const API: usize = 1;
@@ -157,11 +158,19 @@ impl Node {
         for family in Family::BOTH {
             for service in services.iter().map(|host| family.service(*host)) {
                 known.extend(
-                    [Protocol::Tcp, Protocol::Udp].map(|p| (service.ip(), p, service.port())),
+                    [Protocol::Tcp, Protocol::Udp, Protocol::Sctp]
+                        .map(|p| (service.ip(), p, service.port())),
                 );
             }
         }
         self.plane.set_services(&known).unwrap();
+    }
+
+    /// What passes to the pod has to be smaller than what leaves others.
+    pub(crate) fn narrow(&self, pod: usize, bytes: u32) {
+        let set = format!("ip link set {} mtu {bytes}", NAMES[pod]);
+        let done = Command::new("sh").args(["-c", &set]).status().unwrap();
+        assert!(done.success(), "`{set}` failed: is iproute2 there?");
     }
 
     /// Until it is looked after again, web is no pod of the data plane.
@@ -198,7 +207,7 @@ fn translations() -> String {
         let mut add = |host: u8, target: String| {
             let service = family.service(host);
             let (address, port) = (service.ip(), service.port());
-            writeln!(to, "    {name} daddr {address} meta l4proto {{ tcp, udp }} th dport {port} dnat {name} to {target}").unwrap();
+            writeln!(to, "    {name} daddr {address} meta l4proto {{ tcp, udp, sctp }} th dport {port} dnat {name} to {target}").unwrap();
         };
         for pod in [WEB, API, DB] {
             add(service_of(pod), backend(family.pod(pod)).to_string());

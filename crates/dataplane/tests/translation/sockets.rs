@@ -1,9 +1,17 @@
 //! Real sockets in the namespaces of the node: who gets what.
 
+use crate::associations::{self, Raw};
 use crate::network::{Family, PORT};
 use net_fabric::Namespace;
+use nix::errno::Errno;
+use nix::sys::socket::sockopt::{ReuseAddr, SendTimeout};
+use nix::sys::socket::{
+    AddressFamily, SockFlag, SockType, SockaddrStorage, bind, setsockopt, socket,
+};
+use nix::sys::time::{TimeVal, TimeValLike as _};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::AsRawFd as _;
 use std::time::Duration;
 
 /// Shorter than TCP waits before it sends a SYN again.
@@ -13,10 +21,11 @@ const PATIENCE: Duration = Duration::from_millis(400);
 pub(crate) enum Transport {
     Tcp,
     Udp,
+    Sctp,
 }
 
 impl Transport {
-    pub(crate) const BOTH: [Self; 2] = [Self::Tcp, Self::Udp];
+    pub(crate) const ALL: [Self; 3] = [Self::Tcp, Self::Udp, Self::Sctp];
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,10 +36,11 @@ pub(crate) enum Exchange {
     Nothing,
 }
 
-/// Listens on one port, over both transports.
+/// Listens on one port, over all transports.
 pub(crate) struct Server {
     tcp: TcpListener,
     udp: UdpSocket,
+    sctp: Raw,
 }
 
 impl Server {
@@ -41,7 +51,7 @@ impl Server {
             .unwrap();
         tcp.set_nonblocking(true).unwrap();
         udp.set_read_timeout(Some(PATIENCE)).unwrap();
-        Self { tcp, udp }
+        Self { tcp, udp, sctp: Raw::new(namespace, family) }
     }
 
     /// Whether a datagram comes in.
@@ -69,6 +79,10 @@ impl Server {
                 }
             },
             Transport::Udp => self.exchange_datagrams(client, service),
+            Transport::Sctp => {
+                let answered = associations::exchange(client, &self.sctp, service, PATIENCE);
+                if answered { Exchange::Answered } else { Exchange::Nothing }
+            }
         }
     }
 
@@ -106,6 +120,54 @@ pub(crate) fn connect(client: &Namespace, service: SocketAddr) -> Option<TcpStre
         }
         Err(error) if error.kind() == ErrorKind::TimedOut => None,
         Err(error) => panic!("neither answered nor dropped: {error}"),
+    }
+}
+
+/// As [`connect`], from this port, which may have had a connection until now.
+pub(crate) fn connect_from(
+    client: &Namespace,
+    from: SocketAddr,
+    service: SocketAddr,
+) -> Option<TcpStream> {
+    let family = if from.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+    let connected = client.enter(|| {
+        let socket = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
+        setsockopt(&socket, ReuseAddr, &true).unwrap();
+        let patience = TimeVal::milliseconds(i64::try_from(PATIENCE.as_millis()).unwrap());
+        setsockopt(&socket, SendTimeout, &patience).unwrap();
+        bind(socket.as_raw_fd(), &SockaddrStorage::from(from)).unwrap();
+        let connected =
+            nix::sys::socket::connect(socket.as_raw_fd(), &SockaddrStorage::from(service));
+        connected.map(|()| TcpStream::from(socket))
+    });
+    match connected.unwrap() {
+        Ok(stream) => {
+            stream.set_read_timeout(Some(PATIENCE)).unwrap();
+            Some(stream)
+        }
+        Err(Errno::EINPROGRESS) => None,
+        Err(error) => panic!("neither answered nor dropped: {error}"),
+    }
+}
+
+/// What came of a datagram, as its sender hears it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Unreachable,
+    Silence,
+}
+
+/// To where nobody listens.
+pub(crate) fn ask_nobody(client: &Namespace, service: SocketAddr) -> Fate {
+    let any = SocketAddr::new(if service.is_ipv4() { Family::V4 } else { Family::V6 }.any(), 0);
+    let client = client.enter(|| UdpSocket::bind(any).unwrap()).unwrap();
+    client.connect(service).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    client.send(b"ask").unwrap();
+    match client.recv(&mut [0; 16]).map_err(|error| error.kind()) {
+        Err(ErrorKind::ConnectionRefused) => Fate::Unreachable,
+        Err(ErrorKind::WouldBlock) => Fate::Silence,
+        other => panic!("neither refused nor dropped: {other:?}"),
     }
 }
 
