@@ -7,7 +7,7 @@ use crate::pins;
 use crate::pods::{PodInterface, PodNumber, interface_of};
 use crate::skeleton::types::{self, cause, recent_word};
 use crate::wire::{address_of, value_of};
-use crate::writer::{PodMode, PolicyWord};
+use crate::writer::{KernelProfile, PodMode, PolicyWord};
 use flow_model::Cause;
 use libbpf_rs::{MapCore, MapFlags, MapHandle};
 use net_types::Protocol;
@@ -35,6 +35,19 @@ pub struct PlaneState {
     pub counters: Vec<(&'static str, u64)>,
     /// Names of pinned links: `IFINDEX-from`, `IFINDEX-to`, and the hook behind Services.
     pub links: Vec<String>,
+}
+
+/// What an operator looks at first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlaneLoad {
+    pub connections: u64,
+    pub max_connections: u32,
+    /// Pods that deny everything, because what they should do could not be written.
+    pub denying: usize,
+    /// Pods without a policy yet.
+    pub waiting: usize,
+    /// As in [`PlaneState`].
+    pub counters: Vec<(&'static str, u64)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +91,13 @@ pub struct ConnectionState {
     pub bytes: [u64; 2],
 }
 
+impl PodState {
+    fn denies_everything(&self) -> bool {
+        let all = KernelProfile::DENY_EVERYTHING.0;
+        self.policy.as_ref().is_some_and(|policy| [policy.ingress, policy.egress] == [all; 2])
+    }
+}
+
 impl Inspection {
     /// The newest schema below `root`; `None` where nothing is pinned.
     pub fn open(root: &Path) -> io::Result<Option<Self>> {
@@ -101,6 +121,22 @@ impl Inspection {
             tables: self.tables()?,
             counters: self.counters()?,
             links: names(&pins::links(&self.folder))?,
+        })
+    }
+
+    /// How much of it is used, without looking at every entry.
+    ///
+    /// # Errors
+    /// Also for another version's data plane.
+    pub fn load(&self) -> io::Result<PlaneLoad> {
+        self.must_be_ours()?;
+        let pods = self.pods()?;
+        Ok(PlaneLoad {
+            connections: pods.iter().map(|pod| u64::from(pod.connections)).sum(),
+            max_connections: self.map("connections")?.max_entries(),
+            denying: pods.iter().filter(|pod| pod.denies_everything()).count(),
+            waiting: pods.iter().filter(|pod| pod.policy.is_none()).count(),
+            counters: self.counters()?,
         })
     }
 

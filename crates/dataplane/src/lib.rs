@@ -42,7 +42,9 @@ pub use attach::Hook;
 pub use events::Events;
 pub use facts::tracked_connection_type;
 pub use inquiry::{Answer, Inquiry};
-pub use inspect::{ConnectionState, Inspection, PlaneState, PodPolicyState, PodState, TableState};
+pub use inspect::{
+    ConnectionState, Inspection, PlaneLoad, PlaneState, PodPolicyState, PodState, TableState,
+};
 pub use node_plane::{NodePlane, OpenError, Options, PodPolicy};
 pub use object::{DEFAULT_SETTINGS, load, open};
 pub use pods::{PodInterface, PodNumber};

@@ -1,13 +1,14 @@
 //! The agents of all nodes: started, told what to enforce, listened to, and started again when they end.
 
-use crate::agent::{HookChoice, Order, Report, Word};
+use crate::agent::{HookChoice, Order, Report, Word, pins};
 use crate::error::LabError;
 use crate::flow_log::FlowLog;
 use crate::folder::Folder;
 use crate::network::Network;
 use crate::plan::Plan;
 use crate::state::State;
-use crate::wire::{AgentStatus, read_line, write_line};
+use crate::wire::{AgentStatus, PlaneStatus, read_line, write_line};
+use dataplane::{Inspection, PlaneLoad};
 use net_fabric::Namespace;
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{self, BufRead as _, BufReader, Read as _};
@@ -174,7 +175,16 @@ impl Agents {
         }
     }
 
+    /// Each with what the kernel holds, which is asked without its agent.
     pub(crate) fn status(&self) -> Vec<AgentStatus> {
+        let mut nodes = self.known();
+        for node in &mut nodes {
+            node.plane = plane(&node.node);
+        }
+        nodes
+    }
+
+    fn known(&self) -> Vec<AgentStatus> {
         let nodes = self.shared.lock();
         let status = |known: &Known| AgentStatus {
             node: known.name.clone(),
@@ -186,6 +196,7 @@ impl Agents {
             failed: known.failed.as_ref().map(|(_, why)| why.clone()),
             trouble: known.trouble.clone(),
             ended: known.ended.clone(),
+            plane: None,
         };
         nodes.iter().map(status).collect()
     }
@@ -293,6 +304,16 @@ impl Shared {
         }
         Ok(())
     }
+}
+
+/// `None` where the agent is only just making it, or makes it anew.
+fn plane(node: &str) -> Option<PlaneStatus> {
+    let load = Inspection::open(&pins(node)).ok()??.load().ok()?;
+    let PlaneLoad { connections, max_connections, denying, waiting, counters } = load;
+    let counted = counters.into_iter().filter(|(_, count)| *count > 0);
+    let counted = counted.map(|(cause, count)| (cause.to_owned(), count));
+    let (lost, dropped) = counted.partition(|(cause, _)| cause.starts_with("reports-lost"));
+    Some(PlaneStatus { connections, max_connections, denying, waiting, dropped, lost })
 }
 
 /// Whose it is can be seen in the list of processes.

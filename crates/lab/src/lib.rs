@@ -60,5 +60,6 @@ pub use scenario::{Materials, run as run_scenario};
 pub use start::{start, start_bound};
 pub use state::{Change, PodChoice, PolicyMode, Profile, Relabelled, Setup};
 pub use wire::{
-    AgentStatus, Attempt, Effect, Effects, Enforcement, ProbeRequest, Status, TrafficRequest,
+    AgentStatus, Attempt, Effect, Effects, Enforcement, PlaneStatus, ProbeRequest, Status,
+    TrafficRequest,
 };

@@ -19,6 +19,8 @@ pub struct Setup {
     pub external: Vec<IpAddr>,
     pub profile: Profile,
     pub pods: PodChoice,
+    /// What a node remembers at most; as many as a lab needs, where it is left out.
+    pub max_connections: Option<u32>,
 }
 
 /// Who reads the policies, where the API leaves it open.

@@ -4,6 +4,7 @@ use crate::agent::HookChoice;
 use crate::probe::{Cell, Expected, Observed};
 use crate::state::{Change, Setup, State};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::io::{self, BufRead, Write};
 use std::net::IpAddr;
 
@@ -109,6 +110,23 @@ pub struct AgentStatus {
     pub trouble: Option<String>,
     /// How it ended last.
     pub ended: Option<String>,
+    /// What the node's kernel holds; `None` where it cannot be read, say before it is made.
+    pub plane: Option<PlaneStatus>,
+}
+
+/// How a node's data plane does. Counters are from its beginning.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PlaneStatus {
+    pub connections: u64,
+    pub max_connections: u32,
+    /// Pods that deny everything, because what they should do could not be written.
+    pub denying: usize,
+    /// Pods that have no policy yet.
+    pub waiting: usize,
+    /// Packets that did not pass, by cause.
+    pub dropped: BTreeMap<String, u64>,
+    /// Reports that nobody could be given, by cause.
+    pub lost: BTreeMap<String, u64>,
 }
 
 /// One connection that a change decides in another way.

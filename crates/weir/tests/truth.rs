@@ -66,6 +66,7 @@ mod tests {
                 external: Vec::new(),
                 profile: Profile::Upstream,
                 pods: PodChoice::default(),
+                max_connections: None,
             };
             lab::start(&folder, &mut command, setup, HookChoice::Tcx)?;
             Ok(Self { dir, client: Client::new(folder)?, objects })

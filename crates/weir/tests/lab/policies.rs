@@ -313,3 +313,34 @@ fn the_doctor_tries_everything_and_leaves_nothing() -> Result<()> {
     fs::create_dir_all(&lab.dir)?;
     lab.is_clean_in_the_end()
 }
+
+#[test]
+fn a_table_of_connections_that_is_full_is_a_warning() -> Result<()> {
+    let lab = TestLab::new("full")?;
+    let many = "{kind: Deployment, apiVersion: apps/v1, metadata: {name: many, namespace: shop}, spec: {replicas: \
+        12, selector: {matchLabels: {app: many}}, template: {metadata: {labels: {app: many}}, spec: {containers: \
+        [{name: c, ports: [{containerPort: 80}]}]}}}}";
+    let many = lab.file("many.yaml", many)?;
+    lab.up(&[&many, "--replicas", "12", "--max-connections", "64"])?;
+    let node = |lab: &TestLab| -> Result<Value> {
+        let status: Value = serde_json::from_str(&lab.done("status", &["-o", "json"])?)?;
+        Ok(status["agents"][0]["plane"].clone())
+    };
+    let plane = node(&lab)?;
+    assert_eq!(plane["max_connections"], 64, "{plane}");
+    assert_eq!((&plane["denying"], &plane["waiting"]), (&0.into(), &0.into()), "{plane}");
+    // More connections than there is room for, so this contradicts the policies.
+    assert_eq!(lab.run("probe", &["--from", "shop/many"])?.status.code(), Some(1));
+    let plane = node(&lab)?;
+    assert_eq!(plane["connections"], 64, "{plane}");
+    ensure!(plane["dropped"]["connections-full"].as_u64().context("none")? > 0, "{plane}");
+    ensure!(plane["dropped"]["pod-quota"].as_u64().context("none")? > 0, "{plane}");
+    let status = lab.done("status", &[])?;
+    ensure!(status.contains("64 of 64 connections"), "{status}");
+    ensure!(
+        status.contains("warning: the table of connections is full: new ones are refused"),
+        "{status}"
+    );
+    lab.done("down", &[])?;
+    lab.is_clean_in_the_end()
+}

@@ -215,6 +215,7 @@ fn setup(lab: &LabOptions, files: Vec<(String, String)>, args: &RunArgs) -> Setu
             fail_open_start: lab.fail_open_start,
             keep_established: lab.keep_established,
         },
+        max_connections: None,
     }
 }
 

@@ -63,6 +63,11 @@ pub(crate) struct UpArgs {
     #[arg(long, help_heading = "Enforcement")]
     keep_established: bool,
 
+    /// Connections that each node remembers; those beyond are refused, and a pod has an eighth of them
+    #[arg(long, value_name = "N", help_heading = "Enforcement")]
+    #[arg(value_parser = clap::value_parser!(u32).range(8..=1_048_576))]
+    max_connections: Option<u32>,
+
     /// How programs get at packets
     #[arg(long, value_enum, value_name = "HOOK", default_value_t, help_heading = "Enforcement")]
     hook: HookArgument,
@@ -129,6 +134,7 @@ fn setup(args: &UpArgs, imported: &Imported) -> Setup {
             fail_open_start: args.fail_open_start,
             keep_established: args.keep_established,
         },
+        max_connections: args.max_connections,
     }
 }
 
