@@ -88,6 +88,23 @@ mod tests {
     }
 
     #[test]
+    fn the_example_holds() -> Result<()> {
+        let example =
+            concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/parcel-shop-lab/release-day.yaml");
+        let (code, result) = run("example", example)?;
+        assert_eq!(code, Some(0), "{result:#}");
+        ensure!(items(&result, "steps")?.len() > 12, "{result:#}");
+        for (traffic, attempts) in items(&result, "traffic")?.iter().zip([
+            "attemptsPassed",
+            "attemptsPassed",
+            "attemptsFailed",
+        ]) {
+            ensure!(traffic[attempts].as_u64().context("no number")? > 20, "{traffic}");
+        }
+        Ok(())
+    }
+
+    #[test]
     fn what_does_not_hold_is_told_with_its_place() -> Result<()> {
         let (code, result) = run("wrong", "wrong.yaml")?;
         assert_eq!(code, Some(1), "{result:#}");
