@@ -43,6 +43,10 @@ pub struct Options {
     pub settings: settings,
     /// Addresses of pods and nodes of the cluster, for both columns of a change.
     pub max_addresses: u32,
+    /// Networks that rules name, and their exceptions, likewise.
+    pub max_networks: u32,
+    /// Of all profiles, 64 rules in each.
+    pub max_rows: u32,
     pub max_connections: u32,
 }
 
@@ -52,6 +56,8 @@ impl Default for Options {
             hook: Hook::Tcx,
             settings: DEFAULT_SETTINGS,
             max_addresses: 2 * 131_072,
+            max_networks: 2 * 131_072,
+            max_rows: 1_048_576,
             max_connections: 262_144,
         }
     }
@@ -448,6 +454,8 @@ fn size_and_pin(
     let name = map.name().to_string_lossy().into_owned();
     match name.as_str() {
         "addresses" => map.set_max_entries(options.max_addresses)?,
+        "networks" => map.set_max_entries(options.max_networks)?,
+        "vectors" => map.set_max_entries(options.max_rows)?,
         "connections" => map.set_max_entries(options.max_connections)?,
         _ => {}
     }

@@ -133,7 +133,13 @@ impl Life {
         let max_connections = order.state.setup.max_connections.unwrap_or(MAX_CONNECTIONS);
         let mut settings = DEFAULT_SETTINGS;
         settings.pod_connections = max_connections / 8;
-        let options = Options { hook, settings, max_addresses: MAX_ADDRESSES, max_connections };
+        let options = Options {
+            hook,
+            settings,
+            max_addresses: MAX_ADDRESSES,
+            max_connections,
+            ..Options::default()
+        };
         let agent = Agent::open(&node, &pins(&node), &options)
             .map_err(|error| LabError::Setup(chain(&error)))?;
         let mut life = Self { agent, epoch: 0, settling: false, trouble: None };

@@ -37,6 +37,7 @@ pub(crate) fn place(pod: u32) -> Place {
 pub(crate) fn become_node() -> Namespace {
     let missing = net_fabric::missing_privileges();
     assert!(missing.is_empty(), "this test needs {}", missing.join(", "));
+    without_ipv6().unwrap();
     set_sysctl("ipv4/ip_forward", "1").unwrap();
     set_sysctl("ipv4/conf/all/rp_filter", "0").unwrap();
     set_sysctl("ipv4/conf/default/rp_filter", "0").unwrap();
@@ -49,7 +50,7 @@ pub(crate) fn become_node() -> Namespace {
 
 /// Links that pass packets when this returns. They end with the namespaces.
 pub(crate) fn add_pods(node: &Namespace, places: &[Place]) -> Vec<Namespace> {
-    let ends = Namespace::create_many(places.len(), || Ok(())).unwrap();
+    let ends = Namespace::create_many(places.len(), without_ipv6).unwrap();
     let mut changes = Changes::default();
     for (Place { interface: index, address }, end) in places.iter().copied().zip(&ends) {
         let name = format!("pod{index}");
@@ -69,6 +70,11 @@ pub(crate) fn add_pods(node: &Namespace, places: &[Place]) -> Vec<Namespace> {
         assert!(since.elapsed() < Duration::from_secs(20), "links must come up");
     }
     ends
+}
+
+/// It would send by itself.
+fn without_ipv6() -> Result<(), FabricError> {
+    set_sysctl("ipv6/conf/default/disable_ipv6", "1")
 }
 
 fn connect_end(end: &Namespace, address: IpAddr) -> Result<(), FabricError> {
