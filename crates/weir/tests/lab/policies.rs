@@ -344,3 +344,21 @@ fn a_table_of_connections_that_is_full_is_a_warning() -> Result<()> {
     lab.done("down", &[])?;
     lab.is_clean_in_the_end()
 }
+
+#[test]
+fn who_is_detached_is_put_back_and_told() -> Result<()> {
+    let lab = TestLab::new("detached")?;
+    lab.up_with_policies(&["--hook", "clsact"])?;
+    let before = lab.agrees()?;
+    let links = lab.exec("node-1", "tc qdisc show | grep clsact | head -n 1")?;
+    let link = links.split(' ').skip_while(|word| *word != "dev").nth(1).context("no link")?;
+    lab.exec("node-1", &format!("tc qdisc del dev {link} clsact"))?;
+    let end = Instant::now() + Duration::from_secs(20);
+    let told = "warning: somebody detached 1 pod, which was open until put back";
+    while !lab.done("status", &[])?.contains(told) {
+        ensure!(Instant::now() < end, "{}", lab.done("status", &[])?);
+    }
+    assert_eq!(lab.agrees()?, before);
+    lab.done("down", &[])?;
+    lab.is_clean_in_the_end()
+}

@@ -88,10 +88,16 @@ fn write_enforcement(status: &Status, console: &mut Console) -> std::io::Result<
         if *restarts > 0 {
             write!(out, ", started again {}", counted(*restarts, "time"))?;
         }
-        if *repaired > 0 {
-            write!(out, ", put back {}", counted(*repaired, "pod"))?;
-        }
         writeln!(out)?;
+        if *repaired > 0 {
+            let warning = palette.paint(Role::Warning, "warning");
+            let (pods, were) =
+                (counted(*repaired, "pod"), if *repaired == 1 { "was" } else { "were" });
+            writeln!(
+                out,
+                "  {warning}: somebody detached {pods}, which {were} open until put back, within a second"
+            )?;
+        }
         if let Some(plane) = &agent.plane {
             write_plane(plane, out)?;
         }
