@@ -118,7 +118,7 @@ fn require_pod(world: &World, name: &str) -> Result<(), LabError> {
     }))
 }
 
-/// The workloads that a person names.
+/// The workloads that a person names, each once.
 pub(crate) fn workloads(world: &World, names: &[String]) -> Result<Vec<WorkloadRef>, LabError> {
     let index = PeerIndex::new(&world.plan.snapshot);
     let workload = |name: &String| {
@@ -146,7 +146,8 @@ pub(crate) fn workloads(world: &World, names: &[String]) -> Result<Vec<WorkloadR
         }
         Ok((*workload).clone())
     };
-    names.iter().map(workload).collect()
+    let found: Result<BTreeSet<WorkloadRef>, LabError> = names.iter().map(workload).collect();
+    Ok(found?.into_iter().collect())
 }
 
 /// What is rolled because a change writes other pods into the template of a workload.

@@ -39,10 +39,10 @@ fn who_gets_the_address_of_a_pod_that_went_gets_none_of_its_rights() -> Result<(
     let allowed = lab.ask_database("shop/web-0", &database)?;
     ensure!(allowed.stdout.starts_with(b"shop/db-0 5353"), "{allowed:?}");
 
-    let rolled = lab.run("roll", &["shop/web"])?;
+    let rolled = lab.run("roll", &["shop/web", "deployment/shop/web"])?;
     let notes = String::from_utf8(rolled.stderr)?;
     ensure!(rolled.status.success(), "{notes}");
-    ensure!(notes.contains("Deployment shop/web: web-2, web-3 replaced web-0, web-1"), "{notes}");
+    assert_eq!(notes, "note: Deployment shop/web: web-2, web-3 replaced web-0, web-1\n");
     ensure!(lab.address("shop/web-2")? != old && lab.address("shop/web-3")? != old);
     let allowed = lab.ask_database("shop/web-3", &database)?;
     ensure!(allowed.stdout.starts_with(b"shop/db-0 5353"), "{allowed:?}");
