@@ -118,7 +118,7 @@ fn require_pod(world: &World, name: &str) -> Result<(), LabError> {
     }))
 }
 
-/// The workloads that a person names, each once.
+/// The workloads that a person names, each once, in the order of the names.
 pub(crate) fn workloads(world: &World, names: &[String]) -> Result<Vec<WorkloadRef>, LabError> {
     let index = PeerIndex::new(&world.plan.snapshot);
     let workload = |name: &String| {
@@ -146,8 +146,14 @@ pub(crate) fn workloads(world: &World, names: &[String]) -> Result<Vec<WorkloadR
         }
         Ok((*workload).clone())
     };
-    let found: Result<BTreeSet<WorkloadRef>, LabError> = names.iter().map(workload).collect();
-    Ok(found?.into_iter().collect())
+    let mut found: Vec<WorkloadRef> = Vec::with_capacity(names.len());
+    for name in names {
+        let workload = workload(name)?;
+        if !found.contains(&workload) {
+            found.push(workload);
+        }
+    }
+    Ok(found)
 }
 
 /// What is rolled because a change writes other pods into the template of a workload.
