@@ -43,7 +43,7 @@ toolchain:
 .PHONY: packages
 packages:
 	apt-get update -q && apt-get install -qy --no-install-recommends \
-	  gcc libc6-dev clang libelf-dev zlib1g-dev pkg-config nftables iproute2 curl
+	  gcc libc6-dev clang libelf-dev zlib1g-dev pkg-config nftables iptables iproute2 curl
 
 fmt: ## Check the formatting
 	$(CARGO) fmt --all --check

@@ -13,7 +13,7 @@ use std::ptr;
 
 /// Which side of an interface, as the host sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum TcxSide {
+pub enum TcxSide {
     /// What the pod sends.
     Ingress,
     /// What the pod receives.
@@ -40,12 +40,8 @@ pub(crate) struct NetfilterHook {
 /// `BPF_F_NETFILTER_IP_DEFRAG` of the kernel's `bpf.h`, since Linux 6.6.
 const NETFILTER_DEFRAG: u32 = 1;
 
-/// Before all programs that are there.
-pub(crate) fn link_tcx(
-    program: BorrowedFd<'_>,
-    interface: u32,
-    side: TcxSide,
-) -> io::Result<OwnedFd> {
+/// Before all programs that are there; as long as the descriptor, or a pin of it, is.
+pub fn link_tcx(program: BorrowedFd<'_>, interface: u32, side: TcxSide) -> io::Result<OwnedFd> {
     let mut options = sys::bpf_link_create_opts {
         sz: size_of::<sys::bpf_link_create_opts>() as _,
         flags: sys::BPF_F_BEFORE,

@@ -39,6 +39,7 @@ mod wire;
 mod writer;
 
 pub use attach::Hook;
+pub use calls::{TcxSide, link_tcx};
 pub use events::Events;
 pub use facts::tracked_connection_type;
 pub use inquiry::{Answer, Inquiry};

@@ -17,6 +17,7 @@ struct Stages {
     engine: Vec<Duration>,
     tables: Vec<Duration>,
     first_denied: Vec<Duration>,
+    whole: Vec<Duration>,
     written: Vec<Duration>,
 }
 
@@ -35,9 +36,9 @@ pub(crate) fn measure(
         // A connection that is allowed, until it is not.
         begin.send(()).map_err(|_gone| anyhow!("the sender of packets has ended"))?;
         told.recv().context("the sender of packets has ended")??;
-        let start = Instant::now();
+        let began = Instant::now();
         world.admit_peer(false);
-        stages.engine.push(start.elapsed());
+        stages.engine.push(began.elapsed());
         let start = Instant::now();
         tables = world.tables(Some(&tables));
         stages.tables.push(start.elapsed());
@@ -46,6 +47,7 @@ pub(crate) fn measure(
         stages.written.push(start.elapsed());
         let denied = told.recv().context("the sender of packets has ended")??;
         stages.first_denied.push(denied.saturating_duration_since(start));
+        stages.whole.push(denied.saturating_duration_since(began));
         world.admit_peer(true);
         tables = world.tables(Some(&tables));
         node.write(world, &tables)?;
@@ -60,6 +62,7 @@ pub(crate) fn measure(
         ("engine: the policy is compiled", stages.engine),
         ("tables are built", stages.tables),
         ("write called → first packet denied", stages.first_denied),
+        ("the change → first packet denied", stages.whole),
         ("write called → returned", stages.written),
     ] {
         print(what, durations);

@@ -10,6 +10,7 @@ mod memory;
 mod node;
 mod runs;
 mod traffic;
+mod ways;
 mod world;
 
 use anyhow::Result;
@@ -24,8 +25,11 @@ struct Args {
     #[arg(long, default_value_t = 100_000)]
     pods: usize,
     /// How long each way of filtering carries traffic; 0: not at all.
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 1)]
     traffic_seconds: u64,
+    /// How often the ways take turns.
+    #[arg(long, default_value_t = 15)]
+    rounds: usize,
 }
 
 fn main() -> Result<()> {
@@ -41,7 +45,7 @@ fn main() -> Result<()> {
         Ok(node.plane.detach()?)
     })?;
     if args.traffic_seconds > 0 {
-        traffic::measure(Duration::from_secs(args.traffic_seconds))?;
+        traffic::measure(Duration::from_secs(args.traffic_seconds), args.rounds)?;
     }
     Ok(())
 }
