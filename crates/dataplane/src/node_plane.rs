@@ -88,7 +88,7 @@ pub struct PodPolicy {
 }
 
 /// Interfaces in a second that wait for tcx; more than these get a classifier at first.
-const MAY_WAIT: u32 = 16;
+const MAY_WAIT: u32 = 4;
 
 #[derive(Debug)]
 pub struct NodePlane {

@@ -23,7 +23,7 @@ use support::apart;
 
 /// More than wait for tcx at once.
 const PODS: u32 = 24;
-const WAITED: usize = 16;
+const WAITED: usize = 4;
 /// The last ones: two that may talk, and one that has no policy yet.
 const CLIENT: u32 = PODS - 1;
 const SERVER: u32 = PODS - 2;
