@@ -125,7 +125,7 @@ fn closed() -> Flow {
     }
 }
 
-fn denied_by_default() -> Flow {
+pub(crate) fn denied_by_default() -> Flow {
     Flow {
         report: Report::Denied,
         observer: Observer { node: "node-2".into(), side: Direction::Ingress },

@@ -8,7 +8,7 @@ mod words;
 
 use crate::record::Time;
 use chrono::SecondsFormat;
-use flow_model::{Counters, Decider, End, Flow, FlowVerdict, Report, ServiceHop, Trace};
+use flow_model::{Counters, Decider, End, Flow, FlowVerdict, Report, ServiceHop, Trace, WouldDeny};
 use net_types::Protocol;
 use safe_output::{Palette, Role, visible};
 use std::io::{self, Write};
@@ -62,12 +62,32 @@ fn word(flow: &Flow) -> &'static str {
     }
 }
 
-/// A denial that dropped nothing is neither red nor green.
+/// What becomes of the connection's packets, as a short phrase: `open`, `denied`, `open, staged denies`.
+pub fn passage(flow: &Flow) -> &'static str {
+    match (flow.would_deny(), flow.report) {
+        (Some(WouldDeny::Enforced), _) => "open, would be denied",
+        (Some(WouldDeny::Observed), _) => "open, observed denies",
+        (Some(WouldDeny::Staged), _) => "open, staged denies",
+        (None, Report::Closed) => "closed",
+        (None, Report::Opened | Report::Active) => "open",
+        (None, Report::Denied | Report::Revoked | Report::Refused(_)) => flow.report.as_str(),
+    }
+}
+
+/// What passes and would not is neither red nor green.
+pub fn passage_role(flow: &Flow) -> Role {
+    match flow.would_deny() {
+        Some(_) => Role::Undefined,
+        None if flow.dropped => Role::Deny,
+        None => Role::Allow,
+    }
+}
+
+/// Of the report: what staged policies would do is coloured by itself.
 fn role(flow: &Flow) -> Role {
-    match flow.report {
-        Report::Opened | Report::Active | Report::Closed => Role::Allow,
-        Report::Denied | Report::Revoked | Report::Refused(_) if flow.dropped => Role::Deny,
-        Report::Denied | Report::Revoked | Report::Refused(_) => Role::Undefined,
+    match flow.would_deny() {
+        Some(WouldDeny::Staged) => Role::Allow,
+        Some(WouldDeny::Enforced | WouldDeny::Observed) | None => passage_role(flow),
     }
 }
 
@@ -190,6 +210,30 @@ mod tests {
             2026-11-21T15:10:31.123Z opened     shop/web-5d9c → pay/db-0:5432/tcp  ingress: allow, the pod is open until its policies are in the kernel
             2026-11-21T15:10:31.123Z denied     shop/web-5d9c → pay/db-0:5432/tcp  ingress: deny, the pod's policies did not get into the kernel  12 packets
         "#]].assert_eq(&String::from_utf8(lines).unwrap());
+    }
+
+    #[test]
+    fn a_short_phrase_says_what_becomes_of_the_packets() {
+        let observed_pod = Flow { dropped: false, ..fixtures::denied_by_default() };
+        let opened = Flow { report: Report::Opened, ..observed_pod.clone() };
+        let mut phrases: Vec<&str> = fixtures::all().iter().map(passage).collect();
+        phrases.extend([passage(&observed_pod), passage(&opened)]);
+        expect_test::expect![[r#"
+            open, staged denies
+            closed
+            denied
+            denied
+            open, observed denies
+            revoked
+            refused
+            open
+            open
+            open, staged denies
+            open, would be denied
+            open, would be denied"#]]
+        .assert_eq(&phrases.join("\n"));
+        assert!(opened.is_denied_or_would_be() && passage_role(&opened) == Role::Undefined);
+        assert!(!fixtures::all()[1].is_denied_or_would_be());
     }
 
     #[test]

@@ -9,11 +9,13 @@
 mod cause;
 mod end;
 mod flow;
+mod passage;
 mod sighting;
 mod trace;
 
 pub use cause::Cause;
 pub use end::{End, Identity, PodIdentity};
 pub use flow::{Counters, Flow, Observer, Report, ServiceHop, Timestamp};
+pub use passage::WouldDeny;
 pub use sighting::{PodWord, SightedVerdicts, Sighting};
 pub use trace::{Decider, FlowVerdict, Place, RuleMention, TableBit, Trace};

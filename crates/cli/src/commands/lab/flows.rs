@@ -2,7 +2,7 @@
 
 use super::WhichArgs;
 use crate::{Console, ExpectedError, Outcome};
-use flow_model::{End, Flow, Identity, Report};
+use flow_model::{End, Flow, Identity};
 use net_types::IpNet;
 use question_syntax::{KindArgument, PeerArgument, PortArgument};
 use report_formats::counted;
@@ -37,7 +37,7 @@ pub(crate) struct FlowsArgs {
     #[arg(long, value_name = "N")]
     last: Option<usize>,
 
-    /// Only what was denied, refused or revoked, and what a staged or observed policy would deny
+    /// Only what was denied, refused or revoked, and what passes and would be
     #[arg(long, help_heading = "Which")]
     denied: bool,
 
@@ -139,19 +139,7 @@ fn is_wanted(args: &FlowsArgs, flow: &Flow) -> bool {
     args.from.as_ref().is_none_or(is_from)
         && args.to.as_ref().is_none_or(is_to)
         && args.port.as_ref().is_none_or(|port| is_port(port, flow))
-        && (!args.denied || is_denied(flow))
-}
-
-/// Also what would be.
-pub(super) fn is_denied(flow: &Flow) -> bool {
-    let would = [&flow.observed, &flow.staged];
-    let would_deny =
-        would.into_iter().flatten().any(|trace| trace.verdict == flow_model::FlowVerdict::Deny);
-    would_deny
-        || match flow.report {
-            Report::Denied | Report::Revoked | Report::Refused(_) => true,
-            Report::Opened | Report::Active | Report::Closed => false,
-        }
+        && (!args.denied || flow.is_denied_or_would_be())
 }
 
 pub(super) fn is_end(peer: &PeerArgument, end: &End) -> bool {

@@ -2,12 +2,12 @@
 
 use super::pane::Pane;
 use super::table::{Key, Row, Table};
-use crate::commands::lab::flows::is_denied;
 use crossterm::terminal::{
     Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode,
     enable_raw_mode, size,
 };
 use crossterm::{cursor, queue};
+use flow_formats::text::{passage, passage_role};
 use flow_model::Timestamp;
 use report_formats::{Palette, Role, visible};
 use std::io::{self, Stdout, Write};
@@ -95,12 +95,13 @@ fn lines(
     let n_rows = height.saturating_sub(pane.len() + 3).max(1);
     let first = selected.saturating_sub(n_rows - 1);
     let now = now();
+    let verdicts = rows.iter().map(|(_, row)| passage(&row.flow).len());
+    let n_verdict = verdicts.max().unwrap_or_default().max(NARROWEST);
     let mut lines = vec![palette.paint(Role::Strong, &cut(&heading(view, rows.len()), width))];
     for (place, (key, row)) in rows.iter().enumerate().skip(first).take(n_rows) {
         let mark = if place == selected { '>' } else { ' ' };
-        let line = cut(&format!("{mark} {}", line(key, row, now)), width);
-        let role = if is_denied(&row.flow) { Role::Deny } else { Role::Allow };
-        lines.push(palette.paint(role, &line));
+        let line = cut(&format!("{mark} {}", line(key, row, (now, n_verdict))), width);
+        lines.push(palette.paint(passage_role(&row.flow), &line));
     }
     if pane.is_empty() {
         lines.push(String::new());
@@ -112,6 +113,8 @@ fn lines(
     lines
 }
 
+/// Of the verdicts' column: what passes and would not is longer.
+const NARROWEST: usize = 7;
 const HELP: &str =
     "j k select   Enter why, and what would allow it   d denied only   / filter   q quit";
 const PANE_HELP: &str = "j k PageUp PageDown move   Enter Esc close   q quit";
@@ -157,7 +160,8 @@ fn role(line: &str) -> Option<Role> {
 }
 
 fn heading(view: &View, n_rows: usize) -> String {
-    let which = if view.denied_only { "denied connections" } else { "connections" };
+    let which =
+        if view.denied_only { "connections that are or would be denied" } else { "connections" };
     let cursor = if view.typing { "_" } else { "" };
     let filter = match (&*view.filter, view.typing) {
         ("", false) => String::new(),
@@ -166,13 +170,13 @@ fn heading(view: &View, n_rows: usize) -> String {
     format!("{n_rows} {which}{filter}")
 }
 
-fn line(key: &Key, row: &Row, now: Timestamp) -> String {
+fn line(key: &Key, row: &Row, (now, n_verdict): (Timestamp, usize)) -> String {
     let Key { from, to, protocol, port, side } = key;
-    let verdict = if is_denied(&row.flow) { "denied" } else { "open" };
+    let verdict = passage(&row.flow);
     let protocol = protocol.to_string().to_ascii_lowercase();
     let connection = format!("{} → {}:{port}/{protocol}", visible(from), visible(to));
     format!(
-        "{verdict:<7} {connection:<56} {:>5}/s {:>7}  {side}: {}",
+        "{verdict:<n_verdict$} {connection:<56} {:>5}/s {:>7}  {side}: {}",
         row.rate(now),
         row.count,
         flow_formats::text::reason(&row.flow)
@@ -244,6 +248,30 @@ mod tests {
         let end = drawn(&table, &mut view);
         assert!(end.contains("17 of 17") && end.contains("step 12\nfix: this\nj k"), "{end}");
         assert_eq!(view.pane.unwrap().scroll, 9);
+    }
+
+    #[test]
+    fn what_passes_is_open_also_where_something_would_deny_it() {
+        let observed_pod =
+            flow_model::Flow { report: flow_model::Report::Opened, dropped: false, ..flow(80, 1) };
+        let staged = flow_model::Flow {
+            decision: None,
+            staged: observed_pod.decision.clone(),
+            ..flow_model::Flow { destination: flow(81, 1).destination, ..observed_pod.clone() }
+        };
+        let mut table = Table::default();
+        for flow in [observed_pod, staged, flow(82, 1)] {
+            table.add(flow);
+        }
+        let mut view = View { denied_only: true, ..View::default() };
+        expect![[r#"
+            3 connections that are or would be denied
+            > open, would be denied shop/web → shop/db:80/tcp
+              open, staged denies   shop/web → shop/db:81/tcp
+              denied                shop/web → shop/db:82/tcp
+
+            j k select   Enter why, and what would allow it   d denied only   / filter"#]]
+        .assert_eq(&drawn(&table, &mut view));
     }
 
     #[test]

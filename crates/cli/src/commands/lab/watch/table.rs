@@ -1,6 +1,5 @@
 //! Who talks to whom: flows, added up by connection, without ports that change each time.
 
-use crate::commands::lab::flows::is_denied;
 use flow_model::{Flow, Identity, Report, Timestamp};
 use net_types::Protocol;
 use policy_model::Direction;
@@ -47,7 +46,7 @@ impl Table {
             // The connection was counted when it was opened.
             Report::Active | Report::Closed => return,
         };
-        let denied = if is_denied(&flow) { n } else { 0 };
+        let denied = if flow.is_denied_or_would_be() { n } else { 0 };
         let second = flow.time.0 / SECOND;
         let row = self.rows.entry(key(&flow)).or_insert_with(|| Row {
             count: 0,
@@ -63,7 +62,7 @@ impl Table {
             Some(_) | None => row.recent.push((second, n)),
         }
         row.recent.retain(|(of, _)| of + WINDOW_SECONDS > second);
-        if is_denied(&flow) {
+        if flow.is_denied_or_would_be() {
             row.denied_flow = Some(flow.clone());
         }
         if flow.time >= row.flow.time {
