@@ -4,7 +4,7 @@ use crate::places::Places;
 use crate::skeleton::types;
 use crate::wire::{address, address_of, bytes_of, value_of};
 use crate::writer::{Batch, Store, Table};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
@@ -70,6 +70,12 @@ impl Pods {
         }
         pods.last_number = store.last_pod()?;
         pods.places = Places::adopt(store, &records)?;
+        let mut addresses: BTreeSet<IpAddr> =
+            pods.known.values().flat_map(|known| known.interface.addresses.clone()).collect();
+        let there = store.entries(Table::LocalAddresses)?;
+        addresses.extend(there.keys().filter_map(value_of).map(|of| address_of(&of)));
+        // A process that died may have written some of them.
+        pods.place_addresses(store, &addresses.into_iter().collect::<Vec<_>>())?;
         Ok(pods)
     }
 
@@ -113,18 +119,30 @@ impl Pods {
         let of_pod = record(slot, number, pod);
         put(store, Table::Pods, &pod.interface, bytes_of(&of_pod))?;
         self.places.take(store, pod.interface, of_pod)?;
-        let mut addresses = Batch::default();
-        for of in &pod.addresses {
-            addresses.entry(bytes_of(&address(*of)), &pod.interface.to_ne_bytes());
-        }
         self.last_slot = slot;
         let before = self.at(pod.interface);
         self.known.insert(number, Known { slot, interface: pod.clone() });
         if let Some(before) = before {
             self.forget_addresses(store, before)?;
         }
-        store.put(Table::LocalAddresses, &addresses)?;
+        self.place_addresses(store, &pod.addresses)?;
         Ok(number)
+    }
+
+    /// Each is at the interface of the pod that claimed it first, and of nobody's if nobody has it.
+    fn place_addresses(&self, store: &mut impl Store, addresses: &[IpAddr]) -> io::Result<()> {
+        let (mut here, mut gone) = (Batch::default(), Batch::default());
+        for of in addresses {
+            let mut known = self.known.values().map(|known| &known.interface);
+            match known.find(|pod| pod.addresses.contains(of)) {
+                Some(pod) => here.entry(bytes_of(&address(*of)), &pod.interface.to_ne_bytes()),
+                None => gone.key(bytes_of(&address(*of))),
+            }
+        }
+        if gone.len > 0 {
+            store.remove(Table::LocalAddresses, &gone)?;
+        }
+        if here.len > 0 { store.put(Table::LocalAddresses, &here) } else { Ok(()) }
     }
 
     /// The pod at an interface.
@@ -161,17 +179,7 @@ impl Pods {
     fn forget_addresses(&mut self, store: &mut impl Store, number: PodNumber) -> io::Result<()> {
         self.unsettled = true;
         let Some(known) = self.known.remove(&number) else { return Ok(()) };
-        let theirs = |of: &&IpAddr| {
-            self.known
-                .values()
-                .flat_map(|other| &other.interface.addresses)
-                .any(|other| other == *of)
-        };
-        let mut addresses = Batch::default();
-        for of in known.interface.addresses.iter().filter(|of| !theirs(of)) {
-            addresses.key(bytes_of(&address(*of)));
-        }
-        store.remove(Table::LocalAddresses, &addresses)
+        self.place_addresses(store, &known.interface.addresses)
     }
 
     /// A packet that found the entry of a removed pod must not find another's in its place.
@@ -184,7 +192,7 @@ impl Pods {
     }
 
     fn free_slot(&self) -> Option<u32> {
-        let taken: std::collections::BTreeSet<u32> = self.slots().collect();
+        let taken: BTreeSet<u32> = self.slots().collect();
         (1..=MAX_SLOTS)
             .map(|step| (self.last_slot + step) % MAX_SLOTS)
             .find(|slot| !taken.contains(slot))

@@ -202,6 +202,49 @@ fn pins_need_a_bpf_file_system() {
 }
 
 /// The interface that packets of `INTERFACE` see first.
+fn add_interface(index: u32) {
+    let hardware = HardwareAddress([2, 0, 0, 0, 0, 1]);
+    let namespace = Namespace::of_this_thread().unwrap();
+    let mut changes = Changes::default();
+    changes.add_pair(
+        LinkEnd { name: "second", index, hardware },
+        LinkEnd { name: "peer", index: index + 1, hardware },
+        namespace.as_fd(),
+    );
+    changes.apply(&namespace).unwrap();
+}
+
+/// Where packets with the address of [`pod`] come from.
+fn owner_of_the_address(root: &Path) -> Option<u32> {
+    let path = links_of(root).with_file_name("maps").join("local_addresses");
+    let addresses = MapHandle::from_pinned_path(path).unwrap();
+    let key: Vec<u8> = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 1].to_vec();
+    let value = addresses.lookup(&key, MapFlags::ANY).unwrap()?;
+    Some(u32::from_ne_bytes(*value.first_chunk().unwrap()))
+}
+
+#[test]
+fn an_address_that_two_pods_claim_is_the_firsts_as_long_as_it_is_there() {
+    const SECOND: u32 = 7;
+    apart(|root| {
+        add_interface(SECOND);
+        let other = PodInterface { interface: SECOND, ..pod() };
+        let mut plane = NodePlane::open(root, &Options::default()).unwrap();
+        let first = plane.add_pod(&pod()).unwrap();
+        let second = plane.add_pod(&other).unwrap();
+        assert_eq!(owner_of_the_address(root), Some(INTERFACE), "nobody takes it away");
+        plane.remove_pod(second).unwrap();
+        assert_eq!(owner_of_the_address(root), Some(INTERFACE), "and it stays");
+        plane.add_pod(&other).unwrap();
+        plane.remove_pod(first).unwrap();
+        assert_eq!(owner_of_the_address(root), Some(SECOND), "the next in turn has it");
+        drop(plane);
+        let plane = NodePlane::open(root, &Options::default()).unwrap();
+        assert_eq!(owner_of_the_address(root), Some(SECOND));
+        plane.detach().unwrap();
+    });
+}
+
 fn placed(root: &Path) -> u32 {
     let path = root.join(format!("v{}/maps/placed_pods", limits::ABI_SCHEMA.0));
     let place = MapHandle::from_pinned_path(path).unwrap();
@@ -213,15 +256,7 @@ fn placed(root: &Path) -> u32 {
 fn a_place_is_one_pods_until_it_goes_and_then_anothers() {
     apart(|root| {
         let second = INTERFACE + limits::MAX_PODS.0;
-        let mut changes = Changes::default();
-        let hardware = HardwareAddress([2, 0, 0, 0, 0, 1]);
-        let namespace = Namespace::of_this_thread().unwrap();
-        changes.add_pair(
-            LinkEnd { name: "second", index: second, hardware },
-            LinkEnd { name: "peer", index: second + 1, hardware },
-            namespace.as_fd(),
-        );
-        changes.apply(&namespace).unwrap();
+        add_interface(second);
         let mut plane = NodePlane::open(root, &Options::default()).unwrap();
         assert_eq!(placed(root), 0);
         let first = plane.add_pod(&pod()).unwrap();

@@ -97,7 +97,7 @@ fn what_the_input_says_stays() {
 ");
     expect_test::expect![[r#"
         kube-system/dns on a [10.1.0.1, fd00:172:18::2] [53/UDP]
-        shop/new on a [10.244.0.3, fd00:10:244::2] [8080/TCP]
+        shop/new on a [10.244.0.3, fd00:10:244::3] [8080/TCP]
         shop/old on a [10.244.0.2] []
         service kube-system/kube-dns [10.0.0.10] [53 → kube-system/dns:53]
         service shop/new [10.96.0.11, fd00:10:96::b] [80 → shop/new:8080]"#]]
