@@ -1,6 +1,6 @@
-//! ICMP, neighbour discovery, ARP, and the node's own traffic.
+//! ICMP, neighbour discovery, ARP.
 
-use crate::frames::{ACK, IP, RST, SYN, other, tcp, udp, with};
+use crate::frames::{ACK, IP, SYN, other, tcp, udp, with};
 use crate::node::{Drop, Node, Pass, Verdict, WORD, Word};
 use crate::rules::{Action, DENY_REST, Peer, Ports, Rule, rule};
 use dataplane::skeleton::types::cause;
@@ -103,7 +103,7 @@ fn router_messages_never_come_from_a_pod_and_are_not_reported() {
 }
 
 /// A neighbour solicitation (135) or advertisement (136) about a target.
-fn neighbour(from: &str, kind: u8, target: &str) -> Vec<u8> {
+pub(crate) fn neighbour(from: &str, kind: u8, target: &str) -> Vec<u8> {
     let target: std::net::Ipv6Addr = target.parse().unwrap();
     let payload = [&[kind, 0, 0, 0, 0, 0, 0, 0], &target.octets()[..]].concat();
     with(other(from, "ff02::1", 58, &payload), IP + 7, &[255])
@@ -134,7 +134,7 @@ fn neighbour_discovery_that_passed_a_router_is_malformed() {
     assert_eq!(node.count(cause::CAUSE_MALFORMED), 1);
 }
 
-fn arp(sender: [u8; 4], target: [u8; 4]) -> Vec<u8> {
+pub(crate) fn arp(sender: [u8; 4], target: [u8; 4]) -> Vec<u8> {
     let ethernet = [2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 6];
     let fixed = [0, 1, 8, 0, 6, 4, 0, 1];
     [&ethernet[..], &fixed, &[2; 6], &sender, &[0; 6], &target].concat()
@@ -169,33 +169,6 @@ fn arp_of_other_kinds_is_malformed_and_short_arp_truncated() {
         assert_eq!(node.sends(&frame), Drop);
         assert_eq!(node.count(why), 1);
     }
-}
-
-#[test]
-fn the_nodes_own_traffic_passes_and_may_be_answered() {
-    let node = Node::new(&[DENY_REST], &[DENY_REST]);
-    let probe = tcp("10.0.0.254:5000", "10.0.0.1:8080", SYN);
-    assert_eq!(node.receives_from_node(&probe), Pass);
-    assert_eq!(node.sends(&tcp("10.0.0.1:8080", "10.0.0.254:5000", SYN | ACK)), Pass);
-    assert_eq!(node.sends(&tcp("10.0.0.1:8081", "10.0.0.254:5000", SYN)), Drop);
-    let stranger = tcp("10.0.0.253:5000", "10.0.0.1:8080", SYN);
-    assert_eq!(node.receives(&stranger), Drop);
-}
-
-#[test]
-fn the_node_may_use_the_ports_of_its_connections_again() {
-    let node = Node::new(&[DENY_REST], &[DENY_REST]);
-    let from_node = |flags| tcp("10.0.0.254:5000", "10.0.0.1:8080", flags);
-    let answer = tcp("10.0.0.1:8080", "10.0.0.254:5000", SYN | ACK);
-    assert_eq!(node.receives_from_node(&from_node(SYN)), Pass);
-    assert_eq!(node.sends(&answer), Pass);
-    assert_eq!(node.receives_from_node(&from_node(ACK)), Pass);
-    assert_eq!(node.receives_from_node(&from_node(SYN)), Pass);
-    assert_eq!(node.sends(&answer), Pass);
-    assert_eq!(node.receives_from_node(&from_node(RST)), Pass);
-    assert_eq!(node.receives_from_node(&from_node(SYN)), Pass);
-    assert_eq!(node.sends(&answer), Pass);
-    assert_eq!(node.count(cause::CAUSE_POLICY), 0);
 }
 
 /// Through a Service: it comes back with an address of the node, and counts as the pod.

@@ -22,6 +22,8 @@ mod limits;
 #[cfg(test)]
 mod modes;
 #[cfg(test)]
+mod nodes;
+#[cfg(test)]
 mod parsing;
 #[cfg(test)]
 mod services;

@@ -154,14 +154,23 @@ impl Node {
     }
 
     pub(crate) fn write_pod(&self, addresses: &[&str], flags: u32) {
-        let mut pod = types::pod { slot: SLOT, id: POD_ID, flags, ..types::pod::default() };
+        self.write_pod_with(POD_ID, addresses, flags);
+    }
+
+    /// Another pod at the interface, and its slot is a new one's.
+    pub(crate) fn write_next_pod(&self) {
+        self.write_pod_with(POD_ID + 1, &[POD, POD6], 0);
+    }
+
+    fn write_pod_with(&self, id: u32, addresses: &[&str], flags: u32) {
+        let mut pod = types::pod { slot: SLOT, id, flags, ..types::pod::default() };
         pod.n_addresses = u32::try_from(addresses.len()).unwrap();
         for (slot, text) in pod.addresses.iter_mut().zip(addresses) {
             *slot = address(text);
         }
         self.put(&self.maps().pods, &INTERFACE, &pod);
         self.place(INTERFACE, pod);
-        self.put(&self.maps().usage, &SLOT, &types::usage { pod: POD_ID, connections: 0 });
+        self.put(&self.maps().usage, &SLOT, &types::usage { pod: id, connections: 0 });
     }
 
     /// Who has the place where packets of the pod look first.
