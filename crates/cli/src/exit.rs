@@ -62,8 +62,14 @@ pub enum ExpectedError {
     OwnProgram(#[source] io::Error),
     #[error(transparent)]
     Lab(#[from] LabError),
+    #[error("could not read the data plane's pins below {folder}{}", for_root(source))]
+    Pins { folder: String, source: io::Error },
     #[error("could not write the output")]
     Output(#[from] io::Error),
+}
+
+fn for_root(why: &io::Error) -> &'static str {
+    if why.kind() == io::ErrorKind::PermissionDenied { "; run it as root" } else { "" }
 }
 
 impl Outcome {
@@ -94,6 +100,7 @@ impl ExpectedError {
             | Self::ReadQueries { .. }
             | Self::WriteFile { .. }
             | Self::OwnProgram(_)
+            | Self::Pins { .. }
             | Self::Output(_) => FAILED,
             Self::Lab(LabError::Name(_) | LabError::Refused(_)) => INPUT,
             Self::Lab(_) => FAILED,

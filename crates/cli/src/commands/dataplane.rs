@@ -7,7 +7,7 @@ use dataplane::{Inspection, PlaneState, PodPolicyState, PodState, TableState};
 use lab::{Client, Folder, default_parent};
 use report_formats::{Role, counted};
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use views::{Dump, Status};
 
 const EXAMPLES: &str = "\
@@ -114,7 +114,7 @@ impl PlaceArgs {
 
     fn open(&self, console: &mut Console) -> Result<Option<Inspection>, ExpectedError> {
         let pins = self.pins()?;
-        let found = Inspection::open(&pins)?;
+        let found = Inspection::open(&pins).map_err(of_pins(&pins))?;
         if found.is_none() {
             writeln!(console.err, "nothing is pinned below {}", pins.display())?;
         }
@@ -132,7 +132,7 @@ pub(crate) fn run(args: &DataplaneArgs, console: &mut Console) -> Result<Outcome
 
 fn status(args: &StatusArgs, console: &mut Console) -> Result<Outcome, ExpectedError> {
     let Some(found) = args.place.open(console)? else { return Ok(Outcome::No) };
-    let state = found.state()?;
+    let state = found.state().map_err(of_pins(&args.place.pins()?))?;
     match args.output.output {
         PlaneFormat::Text => write_status(&state, console)?,
         PlaneFormat::Json => write_json(&Status::of(&state), console)?,
@@ -142,7 +142,7 @@ fn status(args: &StatusArgs, console: &mut Console) -> Result<Outcome, ExpectedE
 
 fn dump(args: &DumpArgs, console: &mut Console) -> Result<Outcome, ExpectedError> {
     let Some(found) = args.place.open(console)? else { return Ok(Outcome::No) };
-    let mut connections = found.connections()?;
+    let mut connections = found.connections().map_err(of_pins(&args.place.pins()?))?;
     connections.sort_by_key(|of| (of.pod, of.local, of.remote));
     if args.output.output == PlaneFormat::Json {
         write_json(&Dump::of(&connections), console)?;
@@ -167,13 +167,18 @@ fn dump(args: &DumpArgs, console: &mut Console) -> Result<Outcome, ExpectedError
 }
 
 fn detach(args: &DetachArgs, console: &mut Console) -> Result<Outcome, ExpectedError> {
-    let Some(found) = Inspection::open(&args.pins)? else {
+    let Some(found) = Inspection::open(&args.pins).map_err(of_pins(&args.pins))? else {
         writeln!(console.err, "nothing is pinned below {}", args.pins.display())?;
         return Ok(Outcome::No);
     };
-    found.detach()?;
+    found.detach().map_err(of_pins(&args.pins))?;
     writeln!(console.out, "nothing is enforced any more")?;
     Ok(Outcome::Yes)
+}
+
+fn of_pins(folder: &Path) -> impl FnOnce(io::Error) -> ExpectedError {
+    let folder = folder.display().to_string();
+    move |source| ExpectedError::Pins { folder, source }
 }
 
 fn write_json(value: &impl serde::Serialize, console: &mut Console) -> io::Result<()> {
