@@ -1,7 +1,10 @@
 //! What the bits of a profile mean, in the epoch that decided.
 
 use crate::epoch::Known;
-use flow_model::{Decider, FlowVerdict, Place, Report, RuleMention, Sighting, TableBit, Trace};
+use finding_model::SourceSpan;
+use flow_model::{
+    Decider, FlowVerdict, Place, PolicyMention, Report, RuleMention, Sighting, TableBit, Trace,
+};
 use policy_model::{PolicyId, RuleRef};
 use policy_tables::{ProfileTable, RuleOrigin, RuleWord};
 use std::sync::Arc;
@@ -107,17 +110,33 @@ impl Known {
     }
 
     /// All policies that isolate the pod with the mode of the one that the bit names; those without rules first.
-    fn isolating(&self, sighting: &Sighting, first: &Arc<PolicyId>) -> Arc<[PolicyId]> {
+    fn isolating(&self, sighting: &Sighting, first: &Arc<PolicyId>) -> Arc<[PolicyMention]> {
         let program = &self.epoch.program;
         let list = self.pod(sighting.pod).and_then(|pod| program.rule_list(pod, sighting.side));
         let mode = self.epoch.modes.of(first);
-        let all: Arc<[PolicyId]> = list
+        let all: Arc<[PolicyMention]> = list
             .iter()
             .flat_map(|list| program.isolating_policies(list))
             .filter(|policy| self.epoch.modes.of(&policy.id) == mode)
-            .map(|policy| policy.id.clone())
+            .map(|policy| PolicyMention {
+                policy: policy.id.clone(),
+                place: policy.span.map(|span| self.place(span)),
+            })
             .collect();
-        if all.is_empty() { Arc::from([first.as_ref().clone()]) } else { all }
+        if !all.is_empty() {
+            return all;
+        }
+        let span = program.policy(first).and_then(|policy| policy.span);
+        let place = span.map(|span| self.place(span));
+        Arc::from([PolicyMention { policy: first.as_ref().clone(), place }])
+    }
+
+    fn place(&self, span: SourceSpan) -> Place {
+        Place {
+            file: self.epoch.files.name(span.file).to_owned(),
+            line: span.line,
+            column: span.column,
+        }
     }
 
     fn mention(&mut self, rule: RuleRef) -> Option<Arc<RuleMention>> {
@@ -129,11 +148,7 @@ impl Known {
         let mention = Arc::new(RuleMention {
             action: written.action,
             name: written.name.clone(),
-            place: written.span.map(|span| Place {
-                file: self.epoch.files.name(span.file).to_owned(),
-                line: span.line,
-                column: span.column,
-            }),
+            place: written.span.map(|span| self.place(span)),
             rule: rule.clone(),
         });
         self.mentions.insert(rule, Arc::clone(&mention));

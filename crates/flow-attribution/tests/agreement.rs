@@ -65,6 +65,10 @@ struct World {
     attribution: Attribution,
 }
 
+fn ids(mentions: &[flow_model::PolicyMention]) -> Vec<PolicyId> {
+    mentions.iter().map(|mention| mention.policy.clone()).collect()
+}
+
 impl World {
     fn new(snapshot: Snapshot, modes: Modes) -> Self {
         let program = Arc::new(Program::compile(snapshot, Assumptions::new(Semantics::Upstream)));
@@ -216,7 +220,10 @@ fn compare(
             let policies = world.isolating(pod, packet.side, Mode::Enforce);
             let first = &program.deciding_policy(side.cause).unwrap().id;
             prop_assert_eq!(policies.first(), Some(first));
-            prop_assert_eq!(&trace.decider, &Decider::DefaultDeny(policies.into()));
+            let Decider::DefaultDeny(mentions) = &trace.decider else {
+                return Err(TestCaseError::fail(format!("{packet:?} {:?}", trace.decider)));
+            };
+            prop_assert_eq!(ids(mentions), policies);
         }
         Cause::NoPolicy => prop_assert_eq!(&trace.decider, &Decider::NoPolicy, "{:?}", packet),
         Cause::NotAPod | Cause::OwnNode | Cause::SelfTraffic => {
@@ -352,8 +359,8 @@ proptest! {
                     let Some(trace) = trace else { continue };
                     prop_assert_eq!(trace.verdict == FlowVerdict::Deny, denied);
                     if let Decider::DefaultDeny(policies) = &trace.decider {
-                        let of = world.modes.of(&policies[0]);
-                        prop_assert_eq!(policies.to_vec(), world.isolating(pod, packet.side, of));
+                        let of = world.modes.of(&policies[0].policy);
+                        prop_assert_eq!(ids(policies), world.isolating(pod, packet.side, of));
                     }
                 }
             }

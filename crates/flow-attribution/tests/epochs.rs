@@ -157,8 +157,14 @@ fn a_default_deny_names_all_that_isolate_without_rules_first() {
     let Some(Decider::DefaultDeny(policies)) = flow.decision.map(|trace| trace.decider) else {
         panic!("no default deny");
     };
-    let names: Vec<&str> = policies.iter().map(|policy| policy.name.as_str()).collect();
-    assert_eq!(names, ["deny", "web"]);
+    let told: Vec<String> = policies
+        .iter()
+        .map(|mention| {
+            let place = mention.place.as_ref().map(ToString::to_string);
+            format!("{} {}", mention.policy.name, place.unwrap_or_default())
+        })
+        .collect();
+    assert_eq!(told, ["deny shop.yaml:9:1", "web shop.yaml:11:1"]);
     assert_eq!((flow.observed, flow.staged), (None, None));
 }
 

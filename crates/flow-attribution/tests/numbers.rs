@@ -170,7 +170,7 @@ fn check_one(
             let RuleOrigin::DefaultDeny { policy, .. } = &connection.origin else {
                 return Err(TestCaseError::fail(format!("{:?}", connection.origin)));
             };
-            prop_assert_eq!(&policies[0], policy.as_ref());
+            prop_assert_eq!(&policies[0].policy, policy.as_ref());
         }
         Decider::DenyEverything => {
             prop_assert_eq!(&connection.origin, &RuleOrigin::DenyEverything);

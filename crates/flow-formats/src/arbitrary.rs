@@ -2,7 +2,7 @@
 
 use flow_model::{
     Cause, Counters, Decider, End, Flow, FlowVerdict, Identity, Observer, Place, PodIdentity,
-    Report, RuleMention, ServiceHop, TableBit, Timestamp, Trace,
+    PolicyMention, Report, RuleMention, ServiceHop, TableBit, Timestamp, Trace,
 };
 use net_types::Protocol;
 use policy_model::{
@@ -176,16 +176,21 @@ fn policy(text: &'static str) -> impl Strategy<Value = PolicyId> {
     })
 }
 
+fn place(text: &'static str) -> impl Strategy<Value = Place> {
+    let parts = (text, any::<u32>(), any::<u32>());
+    parts.prop_map(|(file, line, column)| Place { file, line, column })
+}
+
+fn policies(text: &'static str) -> impl Strategy<Value = Vec<PolicyMention>> {
+    let mention = (policy(text), option::of(place(text)));
+    vec(mention.prop_map(|(policy, place)| PolicyMention { policy, place }), 1..3)
+}
+
 fn rule(text: &'static str) -> impl Strategy<Value = RuleMention> {
-    let place = (text, any::<u32>(), any::<u32>()).prop_map(|(file, line, column)| Place {
-        file,
-        line,
-        column,
-    });
     let actions = vec![Action::Accept, Action::Deny, Action::Pass];
     let rule = (policy(text), direction(), any::<usize>())
         .prop_map(|(policy, direction, rule)| RuleRef { policy, direction, rule });
-    (rule, select(actions), option::of(text), option::of(place))
+    (rule, select(actions), option::of(text), option::of(place(text)))
         .prop_map(|(rule, action, name, place)| RuleMention { rule, action, name, place })
 }
 
@@ -193,8 +198,8 @@ fn trace(text: &'static str) -> impl Strategy<Value = Trace> {
     let bit = (any::<u32>(), any::<u16>()).prop_map(|(profile, bit)| TableBit { profile, bit });
     let decider = prop_oneof![
         rule(text).prop_map(|rule| Decider::Rule(Arc::new(rule))),
-        vec(policy(text), 1..3).prop_map(|policies| Decider::DefaultDeny(policies.into())),
-        vec(policy(text), 1..3).prop_map(|policies| Decider::Policies(policies.into())),
+        policies(text).prop_map(|policies| Decider::DefaultDeny(policies.into())),
+        policies(text).prop_map(|policies| Decider::Policies(policies.into())),
         Just(Decider::NoPolicy),
         Just(Decider::OwnNode),
         Just(Decider::SelfTraffic),

@@ -2,7 +2,7 @@
 
 use flow_model::{
     Cause, Counters, Decider, End, Flow, FlowVerdict, Identity, Observer, Place, PodIdentity,
-    Report, RuleMention, ServiceHop, TableBit, Timestamp, Trace,
+    PolicyMention, Report, RuleMention, ServiceHop, TableBit, Timestamp, Trace,
 };
 use net_types::Protocol;
 use policy_model::{
@@ -69,8 +69,13 @@ pub(crate) fn deny(decider: Decider) -> Option<Trace> {
 }
 
 fn isolating() -> Decider {
-    let paths = ["pay/default-deny", "pay/db"];
-    Decider::DefaultDeny(paths.map(|path| policy(PolicyKind::NetworkPolicy, path)).into())
+    let place = Place { file: "pay.yaml".to_owned(), line: 3, column: 1 };
+    let policies = [("pay/default-deny", Some(place)), ("pay/db", None)];
+    let mentions = policies.map(|(path, place)| PolicyMention {
+        policy: policy(PolicyKind::NetworkPolicy, path),
+        place,
+    });
+    Decider::DefaultDeny(mentions.into())
 }
 
 /// An allowed connection through a Service.

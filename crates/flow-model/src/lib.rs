@@ -18,4 +18,4 @@ pub use end::{End, Identity, PodIdentity};
 pub use flow::{Counters, Flow, Observer, Report, ServiceHop, Timestamp};
 pub use passage::WouldDeny;
 pub use sighting::{PodWord, SightedVerdicts, Sighting};
-pub use trace::{Decider, FlowVerdict, Place, RuleMention, TableBit, Trace};
+pub use trace::{Decider, FlowVerdict, Place, PolicyMention, RuleMention, TableBit, Trace};

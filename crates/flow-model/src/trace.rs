@@ -36,7 +36,7 @@ pub struct Trace {
 pub enum Decider {
     Rule(Arc<RuleMention>),
     /// No rule matched, and these NetworkPolicies isolate the pod; those without rules first. Not empty.
-    DefaultDeny(Arc<[PolicyId]>),
+    DefaultDeny(Arc<[PolicyMention]>),
     /// No policy that selects the pod spoke.
     NoPolicy,
     /// Traffic of the node to its own pods needs no rule.
@@ -48,7 +48,7 @@ pub enum Decider {
     /// The pod's policies did not get into the kernel's tables, so everything is denied.
     DenyEverything,
     /// A rule of one of these did, and whoever reported it does not say which. Not empty.
-    Policies(Arc<[PolicyId]>),
+    Policies(Arc<[PolicyMention]>),
     /// The tables that decided are no longer known here, or another reporter says nothing of a policy.
     Unknown(Option<TableBit>),
 }
@@ -71,7 +71,15 @@ pub struct RuleMention {
     pub place: Option<Place>,
 }
 
-/// Where a rule is written. Lines and columns count from 1.
+/// A policy as it was when it decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyMention {
+    pub policy: PolicyId,
+    /// Where the policy came from a file.
+    pub place: Option<Place>,
+}
+
+/// Where a rule or a policy is written. Lines and columns count from 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     pub file: String,

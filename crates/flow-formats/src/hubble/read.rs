@@ -6,7 +6,9 @@ use super::reasons;
 use super::rest::{self, EndRest};
 use crate::Problem;
 use crate::record::{EndKind, PolicyKindWord, WorkloadKindWord};
-use flow_model::{Decider, End, Flow, FlowVerdict, Identity, Observer, PodIdentity, Report, Trace};
+use flow_model::{
+    Decider, End, Flow, FlowVerdict, Identity, Observer, PodIdentity, PolicyMention, Report, Trace,
+};
 use net_types::Protocol;
 use policy_model::{Direction, Labels, PolicyId, WorkloadKind, WorkloadRef};
 use serde::de::IntoDeserializer as _;
@@ -156,14 +158,15 @@ fn allowed_report(message: &Message<'_>) -> Report {
 }
 
 /// Those of kinds that a flow can name.
-fn policies(list: &[Policy<'_>]) -> Arc<[PolicyId]> {
+fn policies(list: &[Policy<'_>]) -> Arc<[PolicyMention]> {
     let named = list.iter().filter_map(|Policy { name, namespace, revision: _, kind }| {
         let kind: StrDeserializer<'_, WordError> = kind.as_ref().into_deserializer();
-        Some(PolicyId {
+        let policy = PolicyId {
             kind: PolicyKindWord::deserialize(kind).ok()?,
             namespace: (!namespace.is_empty()).then(|| namespace.clone().into_owned()),
             name: name.clone().into_owned(),
-        })
+        };
+        Some(PolicyMention { policy, place: None })
     });
     named.collect()
 }

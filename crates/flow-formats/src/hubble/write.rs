@@ -165,7 +165,7 @@ fn add_policies<'a>(message: &mut Message<'a>, flow: &'a Flow, trace: Option<&'a
     match decider {
         Decider::Rule(mention) => list.push(named(&mention.rule.policy)),
         Decider::DefaultDeny(policies) | Decider::Policies(policies) => {
-            list.extend(policies.iter().map(named));
+            list.extend(policies.iter().map(|mention| named(&mention.policy)));
         }
         Decider::NoPolicy
         | Decider::OwnNode

@@ -2,7 +2,7 @@
 
 use super::words::{ActionWord, DirectionWord, PolicyKindWord, VerdictWord};
 use crate::Problem;
-use flow_model::{Decider, FlowVerdict, Place, RuleMention, TableBit, Trace};
+use flow_model::{Decider, FlowVerdict, Place, PolicyMention, RuleMention, TableBit, Trace};
 use policy_model::{Action, Direction, PolicyId, PolicyKind, RuleRef};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -16,7 +16,7 @@ pub(crate) struct TraceLine<'a> {
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     rule: Option<RuleLine<'a>>,
     #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
-    policies: Vec<PolicyLine<'a>>,
+    policies: Vec<MentionLine<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     profile: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -45,6 +45,23 @@ pub(crate) struct PolicyLine<'a> {
     namespace: Option<Cow<'a, str>>,
     #[serde(borrow)]
     name: Cow<'a, str>,
+}
+
+/// A policy with its place.
+#[derive(Serialize, Deserialize)]
+struct MentionLine<'a> {
+    #[serde(with = "PolicyKindWord")]
+    kind: PolicyKind,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    namespace: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    file: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    line: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    column: Option<u32>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -85,7 +102,7 @@ impl<'a> TraceLine<'a> {
             profile: None,
             bit: None,
         };
-        let lines = |policies: &'a [PolicyId]| policies.iter().map(PolicyLine::of).collect();
+        let lines = |policies: &'a [PolicyMention]| policies.iter().map(MentionLine::of).collect();
         match decider {
             Decider::Rule(rule) => Self { rule: Some(RuleLine::of(rule)), ..blank(By::Rule) },
             Decider::DefaultDeny(policies) => {
@@ -108,11 +125,11 @@ impl<'a> TraceLine<'a> {
 
     pub(crate) fn read(self) -> Result<Trace, Problem> {
         let Self { verdict, by, rule, policies, profile, bit } = self;
-        let listed = || -> Result<Arc<[PolicyId]>, Problem> {
+        let listed = || -> Result<Arc<[PolicyMention]>, Problem> {
             if policies.is_empty() {
                 return Err(Problem::Missing("policies"));
             }
-            Ok(policies.into_iter().map(PolicyLine::read).collect())
+            policies.into_iter().map(MentionLine::read).collect()
         };
         let decider = match by {
             By::Rule => Decider::Rule(Arc::new(rule.ok_or(Problem::Missing("rule"))?.read()?)),
@@ -150,6 +167,45 @@ impl<'a> PolicyLine<'a> {
     }
 }
 
+impl<'a> MentionLine<'a> {
+    fn of(mention: &'a PolicyMention) -> Self {
+        let PolicyMention { policy, place } = mention;
+        let PolicyLine { kind, namespace, name } = PolicyLine::of(policy);
+        let place = place.as_ref();
+        Self {
+            kind,
+            namespace,
+            name,
+            file: place.map(|place| Cow::Borrowed(place.file.as_str())),
+            line: place.map(|place| place.line),
+            column: place.map(|place| place.column),
+        }
+    }
+
+    fn read(self) -> Result<PolicyMention, Problem> {
+        let Self { kind, namespace, name, file, line, column } = self;
+        let policy = PolicyLine { kind, namespace, name }.read();
+        Ok(PolicyMention { policy, place: place("policies", (file, line, column))? })
+    }
+}
+
+/// All three, or none.
+fn place(
+    field: &'static str,
+    parts: (Option<Cow<'_, str>>, Option<u32>, Option<u32>),
+) -> Result<Option<Place>, Problem> {
+    match parts {
+        (Some(file), Some(line), Some(column)) => {
+            Ok(Some(Place { file: file.into_owned(), line, column }))
+        }
+        (None, None, None) => Ok(None),
+        _ => {
+            let why = "`file`, `line` and `column` are there together or not at all";
+            Err(Problem::Impossible { field, why })
+        }
+    }
+}
+
 impl<'a> RuleLine<'a> {
     fn of(mention: &'a RuleMention) -> Self {
         let RuleMention { rule: RuleRef { policy, direction, rule }, action, name, place } =
@@ -169,16 +225,7 @@ impl<'a> RuleLine<'a> {
 
     fn read(self) -> Result<RuleMention, Problem> {
         let Self { policy, direction, rule, action, name, file, line, column } = self;
-        let place = match (file, line, column) {
-            (Some(file), Some(line), Some(column)) => {
-                Some(Place { file: file.into_owned(), line, column })
-            }
-            (None, None, None) => None,
-            _ => {
-                let why = "`file`, `line` and `column` are there together or not at all";
-                return Err(Problem::Impossible { field: "rule", why });
-            }
-        };
+        let place = place("rule", (file, line, column))?;
         Ok(RuleMention {
             rule: RuleRef { policy: policy.read(), direction, rule },
             action,

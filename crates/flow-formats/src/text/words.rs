@@ -1,8 +1,7 @@
 //! The phrases of a line: what decided, and how much.
 
 use super::{Decider, FlowVerdict, Palette, Protocol, Role, Trace, visible};
-use flow_model::{RuleMention, TableBit};
-use policy_model::PolicyId;
+use flow_model::{Place, PolicyMention, RuleMention, TableBit};
 
 /// Policies beyond these are counted: the line is for reading.
 const MOST_POLICIES: usize = 3;
@@ -13,8 +12,10 @@ pub(super) fn decider(trace: &Trace, palette: Palette) -> String {
     match &trace.decider {
         Decider::Rule(mention) => format!("{verdict} by {}", rule(mention, palette)),
         Decider::DefaultDeny(policies) => match trace.verdict {
-            FlowVerdict::Deny => format!("denied by default, isolated by {}", listed(policies)),
-            FlowVerdict::Allow => format!("{verdict}, isolated by {}", listed(policies)),
+            FlowVerdict::Deny => {
+                format!("denied by default, isolated by {}", listed(policies, palette))
+            }
+            FlowVerdict::Allow => format!("{verdict}, isolated by {}", listed(policies, palette)),
         },
         Decider::NoPolicy => format!("{verdict}, no policy decides"),
         Decider::OwnNode => format!("{verdict}, from the pod's own node"),
@@ -25,7 +26,7 @@ pub(super) fn decider(trace: &Trace, palette: Palette) -> String {
         Decider::DenyEverything => {
             format!("{verdict}, the pod's policies did not get into the kernel")
         }
-        Decider::Policies(policies) => format!("{verdict} by {}", listed(policies)),
+        Decider::Policies(policies) => format!("{verdict} by {}", listed(policies, palette)),
         Decider::Unknown(Some(TableBit { profile, bit })) => {
             format!("{verdict} by tables that are gone (profile {profile}, bit {bit})")
         }
@@ -36,16 +37,23 @@ pub(super) fn decider(trace: &Trace, palette: Palette) -> String {
 fn rule(mention: &RuleMention, palette: Palette) -> String {
     let RuleMention { rule, action: _, name, place } = mention;
     let name = name.as_ref().map(|name| format!(" `{}`", visible(name))).unwrap_or_default();
-    let place = place
-        .as_ref()
-        .map(|place| palette.paint(Role::Faint, &format!(" ({})", visible(&place.to_string()))));
-    format!("{}{name}{}", visible(&rule.to_string()), place.unwrap_or_default())
+    format!("{}{name}{}", visible(&rule.to_string()), at(place.as_ref(), palette))
 }
 
-fn listed(policies: &[PolicyId]) -> String {
+/// ` (shop.yaml:12:7)`.
+fn at(place: Option<&Place>, palette: Palette) -> String {
+    let Some(place) = place else {
+        return String::new();
+    };
+    palette.paint(Role::Faint, &format!(" ({})", visible(&place.to_string())))
+}
+
+fn listed(policies: &[PolicyMention], palette: Palette) -> String {
     let names = policies.iter().take(MOST_POLICIES);
-    let names: Vec<String> =
-        names.map(|policy| visible(&policy.to_string()).into_owned()).collect();
+    let named = |PolicyMention { policy, place }: &PolicyMention| {
+        format!("{}{}", visible(&policy.to_string()), at(place.as_ref(), palette))
+    };
+    let names: Vec<String> = names.map(named).collect();
     let more = policies.len().saturating_sub(MOST_POLICIES);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     format!("{}{more}", names.join(", "))

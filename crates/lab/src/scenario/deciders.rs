@@ -127,7 +127,7 @@ fn is(decider: &flow::Decider, by: &Decider) -> bool {
                 && by.rule.is_none_or(|wanted| wanted == (rule.direction, rule.rule))
         }
         flow::Decider::DefaultDeny(policies) | flow::Decider::Policies(policies) => {
-            by.rule.is_none() && policies.contains(&by.policy)
+            by.rule.is_none() && policies.iter().any(|mention| mention.policy == by.policy)
         }
         flow::Decider::NoPolicy
         | flow::Decider::OwnNode
@@ -139,8 +139,8 @@ fn is(decider: &flow::Decider, by: &Decider) -> bool {
 }
 
 fn told(decider: &flow::Decider) -> String {
-    let names = |policies: &[policy_model::PolicyId]| {
-        policies.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    let names = |policies: &[flow::PolicyMention]| {
+        policies.iter().map(|mention| mention.policy.to_string()).collect::<Vec<_>>().join(", ")
     };
     match decider {
         flow::Decider::Rule(mention) => mention.rule.to_string(),
