@@ -6,6 +6,7 @@
 
 mod addresses;
 mod assigned;
+mod clashes;
 mod dns;
 mod listeners;
 mod nodes;
@@ -116,6 +117,8 @@ pub struct Plan {
     next_link: u32,
     /// Addresses that each node's pods have used up.
     turns: BTreeMap<usize, u32>,
+    /// Of a plan from nothing: the address of a peer outside that something else would have.
+    passed_over: Option<IpAddr>,
 }
 
 impl Plan {
@@ -142,8 +145,20 @@ impl Plan {
         let placed: Vec<(usize, Option<u32>)> = placed.into_iter().zip(links).collect();
         let pods = listeners::of_pods(&snapshot, &placed, &services, &mut notes);
         let external = listeners::of_external(&snapshot, &options.external);
+        let passed_over = addresses.passed_over().filter(|_| assigned.nodes.is_empty());
         let turns = addresses.turns();
-        Self { snapshot, nodes, pods, services, external, dns, notes, next_link, turns }
+        Self {
+            snapshot,
+            nodes,
+            pods,
+            services,
+            external,
+            dns,
+            notes,
+            next_link,
+            turns,
+            passed_over,
+        }
     }
 
     /// As if other pods than these did not listen yet, or no more: nothing leads to them.

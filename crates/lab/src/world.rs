@@ -42,6 +42,9 @@ impl World {
     pub(crate) fn of(state: &State, imported: Imported) -> Result<Self, LabError> {
         let Imported { snapshot, replicas, files, templates, .. } = imported;
         let plan = planned(state, snapshot, &replicas)?;
+        if let Some(clash) = plan.clash() {
+            return Err(LabError::Setup(clash));
+        }
         let semantics = match state.setup.profile {
             Profile::Upstream => Semantics::Upstream,
             Profile::Cilium => Semantics::Cilium,

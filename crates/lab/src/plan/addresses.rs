@@ -24,6 +24,10 @@ pub(super) struct Addresses {
     used: HashSet<IpAddr>,
     /// How many addresses each node's pods have used up.
     turns: BTreeMap<usize, u32>,
+    /// Of peers outside.
+    external: HashSet<IpAddr>,
+    /// One of those, where something of the cluster would have it.
+    passed_over: Option<IpAddr>,
 }
 
 impl Addresses {
@@ -42,7 +46,14 @@ impl Addresses {
                 .copied()
                 .collect(),
             turns: assigned.turns.clone(),
+            external: external.iter().copied().collect(),
+            passed_over: None,
         }
+    }
+
+    /// The address of a peer outside that something of the cluster would have without it.
+    pub(super) fn passed_over(&self) -> Option<IpAddr> {
+        self.passed_over
     }
 
     pub(super) fn turns(self) -> BTreeMap<usize, u32> {
@@ -102,7 +113,7 @@ impl Addresses {
         let own = PODS_V4.wrapping_add(node.wrapping_mul(256));
         let host = |turn: &u32| Ipv4Addr::from_bits(own + FIRST_HOST + turn % N_HOSTS_V4);
         let mut turns = turn..turn.saturating_add(N_HOSTS_V4);
-        let free = turns.find(|turn| self.used.insert(host(turn).into()));
+        let free = turns.find(|turn| self.is_free(host(turn).into()));
         let v4 = match &free {
             Some(turn) => host(turn).into(),
             None => self.free_v4(own, FIRST_HOST),
@@ -127,9 +138,17 @@ impl Addresses {
     }
 
     fn take(&mut self, mut candidates: impl Iterator<Item = IpAddr>) -> IpAddr {
-        let free = candidates.find(|address| self.used.insert(*address));
+        let free = candidates.find(|address| self.is_free(*address));
         // Not reached: more than memory holds would have to be used.
         free.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+    }
+
+    /// It is used from here on.
+    fn is_free(&mut self, address: IpAddr) -> bool {
+        if self.external.contains(&address) {
+            self.passed_over = self.passed_over.or(Some(address));
+        }
+        self.used.insert(address)
     }
 }
 

@@ -192,3 +192,36 @@ fn an_address_is_not_used_again_while_others_are_free() {
     assert_eq!(plan.snapshot.pods[0].addresses[0].to_string(), "10.244.0.254");
     assert_eq!(plan.snapshot.pods[1].addresses[0].to_string(), "10.244.0.2", "all were used");
 }
+
+#[test]
+fn an_address_that_two_things_have_is_told_with_both() {
+    let pod = |name: &str, address: &str| {
+        format!(
+            "{{apiVersion: v1, kind: Pod, metadata: {{name: {name}, namespace: shop}}, \
+             spec: {{nodeName: a, containers: [{{name: c}}]}}, status: {{podIP: {address}}}}}\n---\n"
+        )
+    };
+    let clash = |manifests: &str, external: &[&str]| {
+        let external = external.iter().map(|address| address.parse().unwrap()).collect();
+        let options = PlanOptions { external, ..PlanOptions::default() };
+        plan(&format!("{DNS}{manifests}"), &options).clash().unwrap_or_default()
+    };
+    let one = pod("one", "10.1.1.5");
+    let two = clash(&(one.clone() + &pod("two", "10.1.1.5")), &[]);
+    assert!(
+        two.starts_with("the pod shop/one and the pod shop/two both have 10.1.1.5: give"),
+        "{two}"
+    );
+    assert_eq!(clash(&(one.clone() + &pod("two", "10.1.1.6")), &["203.0.113.9"]), "");
+    let outside = clash(&one, &["10.1.1.5"]);
+    assert!(outside.contains("outside 10.1.1.5 has the address of the pod shop/one"), "{outside}");
+    let next = "{apiVersion: v1, kind: Pod, metadata: {name: new, namespace: shop}, spec: {nodeName: a, \
+                containers: [{name: c}]}}";
+    let would = clash(next, &["10.244.0.2"]);
+    assert!(would.contains("outside 10.244.0.2 has an address that the lab gives"), "{would}");
+    let service = clash(&pod("thief", "10.0.0.10"), &[]);
+    assert!(
+        service.starts_with("the Service kube-system/kube-dns and the pod shop/thief"),
+        "{service}"
+    );
+}

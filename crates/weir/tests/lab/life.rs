@@ -208,3 +208,39 @@ fn the_doctor_tells_somebody_without_rights_what_the_kernel_allows() -> Result<(
     fs::create_dir_all(&lab.dir)?;
     lab.is_clean_in_the_end()
 }
+
+#[test]
+fn two_things_with_one_address_are_refused_before_anything_is_made() -> Result<()> {
+    let lab = TestLab::new("clash")?;
+    let thief = |name: &str| {
+        format!(
+            "{{apiVersion: v1, kind: Pod, metadata: {{name: {name}, namespace: shop}}, spec: {{containers: \
+             [{{name: c}}]}}, status: {{podIP: 10.244.9.9, podIPs: [{{ip: 10.244.9.9}}]}}}}\n---\n"
+        )
+    };
+    let both = lab.file("both.yaml", &(thief("one") + &thief("two")))?;
+    let refused = |arguments: &[&str]| -> Result<String> {
+        let up = lab.command("up").arg(&lab.manifests).args(arguments).output()?;
+        ensure!(!up.status.success(), "it was made");
+        Ok(String::from_utf8(up.stderr)?)
+    };
+    let text = refused(&[&both])?;
+    ensure!(text.contains("the pod shop/one and the pod shop/two both have 10.244.9.9"), "{text}");
+    let one = lab.file("one.yaml", &thief("one"))?;
+    let text = refused(&[&one, "--external", "10.244.9.9"])?;
+    ensure!(text.contains("outside 10.244.9.9 has the address of the pod shop/one"), "{text}");
+    let text = refused(&["--external", "10.244.0.2"])?;
+    ensure!(text.contains("10.244.0.2 has an address that the lab gives"), "{text}");
+    lab.up(&[&one, "--external", "203.0.113.9"])?;
+    let before = lab.agrees()?;
+    let closed = "{kind: NetworkPolicy, apiVersion: networking.k8s.io/v1, metadata: {name: closed, \
+                  namespace: shop}, spec: {podSelector: {}, policyTypes: [Ingress]}}\n---\n";
+    let second = lab.file("second.yaml", &(closed.to_owned() + &thief("two")))?;
+    let apply = lab.run("apply", &[&second])?;
+    assert_eq!(apply.status.code(), Some(2));
+    let text = String::from_utf8(apply.stderr)?;
+    ensure!(text.contains("the pod shop/one and the pod shop/two both have 10.244.9.9"), "{text}");
+    assert_eq!(lab.agrees()?, before);
+    lab.done("down", &[])?;
+    lab.is_clean_in_the_end()
+}
