@@ -24,6 +24,13 @@ pub enum LabError {
     Listen { host: String, port: String, source: io::Error },
     #[error("the lab could not be made: {0}")]
     Setup(String),
+    #[error("the change was not made, and the lab is as it was before")]
+    Undone(#[source] Box<LabError>),
+    #[error(
+        "the change could not be made ({error}), and neither could going back ({back}): the lab is incomplete; end \
+         it with `weir lab down`"
+    )]
+    Incomplete { error: String, back: String },
     #[error("policies are not enforced as they should be: {0}")]
     Enforcement(String),
     #[error("the lab's process ended before the lab was up{0}")]

@@ -9,6 +9,7 @@
 //! Every link has a permanent neighbour at each end: nothing is asked on the wire, and what a test forges
 //! there changes nothing.
 
+mod discard;
 mod services;
 
 pub(crate) use services::script as service_rules;

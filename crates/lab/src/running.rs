@@ -1,5 +1,6 @@
 //! A lab that is up, and how it changes: nothing that is new gets a packet before its policies hold.
 
+use crate::agent::chain;
 use crate::agents::Agents;
 use crate::change::{changed, roll, rolls_of_templates, stopped, told, ways, workloads};
 use crate::error::LabError;
@@ -11,7 +12,7 @@ use crate::plan::{Assigned, PodKey};
 use crate::roll::Roll;
 use crate::servers::{self, Service};
 use crate::state::{Change, Setup, State};
-use crate::transition::{Parting, Transition, load_services, send};
+use crate::transition::{Failed, Parting, Return, Transition, load_services, send};
 use crate::wire::{Enforcement, Start, Status, VERSION};
 use crate::world::World;
 use std::collections::BTreeSet;
@@ -36,6 +37,8 @@ pub(crate) struct Lab {
     /// Held while the lab changes.
     state: Mutex<State>,
     services: UnboundedSender<Service>,
+    /// Why the lab is not as it should be, where a change failed and going back did.
+    incomplete: Mutex<Option<String>>,
 }
 
 /// What a change did.
@@ -70,7 +73,8 @@ impl Lab {
         agents.settle();
         let (world, network, leaving) = (Arc::new(world), Arc::new(network), BTreeSet::new());
         let moment = RwLock::new(Arc::new(Moment { world, network, leaving }));
-        Ok(Self { setup, agents, flows, moment, state: Mutex::new(state), services })
+        let (state, incomplete) = (Mutex::new(state), Mutex::new(None));
+        Ok(Self { setup, agents, flows, moment, state, services, incomplete })
     }
 
     pub(crate) fn now(&self) -> Arc<Moment> {
@@ -127,15 +131,15 @@ impl Lab {
         (target, world): (State, World),
         rolls: &[Roll],
     ) -> Result<Made, LabError> {
-        let first = self.now();
+        let (first, from) = (self.now(), state.clone());
         let mut enforced = Ok(());
         if rolls.is_empty() {
-            enforced = self.step(state, (target, world), Parting::AtOnce)?;
+            enforced = self.step((state, &from), (target, world), Parting::AtOnce)?;
         } else {
             for mut next in ways(state, target, rolls) {
                 next.assigned.clone_from(&state.assigned);
                 let world = World::new(&next)?;
-                enforced = self.step(state, (next, world), Parting::Graceful)?;
+                enforced = self.step((state, &from), (next, world), Parting::Graceful)?;
             }
         }
         self.agents.settle();
@@ -146,10 +150,11 @@ impl Lab {
         enforced.map(|()| Made { epoch: state.epoch, notes })
     }
 
-    /// The outer error is of what could not be made, the inner one of what is not enforced everywhere.
+    /// The outer error is of what could not be made, after which the lab is as it was with `first`; the inner
+    /// one of what is not enforced everywhere.
     fn step(
         &self,
-        state: &mut State,
+        (state, first): (&mut State, &State),
         (mut next, world): (State, World),
         parting: Parting,
     ) -> Result<Result<(), LabError>, LabError> {
@@ -167,14 +172,67 @@ impl Lab {
             let (world, network) = (Arc::clone(&before.world), Arc::clone(&before.network));
             self.set(Moment { world, network, leaving });
         };
-        let (moment, enforced) = transition.make(leave)?;
-        *state = next;
-        self.set(moment);
-        Ok(enforced)
+        match transition.make(leave) {
+            Ok((moment, enforced)) => {
+                *state = next;
+                self.set(moment);
+                Ok(enforced)
+            }
+            Err(failed) => Err(self.go_back((state, first), &before, next, *failed)),
+        }
+    }
+
+    /// What is to be said of it.
+    fn go_back(
+        &self,
+        (state, first): (&mut State, &State),
+        before: &Arc<Moment>,
+        next: State,
+        Failed { error, reached }: Failed,
+    ) -> LabError {
+        if reached.is_none() && state.epoch == first.epoch {
+            state.assigned.renumber(|_| true, &next.assigned);
+            return LabError::Undone(Box::new(error));
+        }
+        let reached = reached.map_or_else(|| Arc::clone(before), Arc::new);
+        let mut old = State { epoch: next.epoch + 1, ..first.clone() };
+        let (there, come) = (before.world.plan.link_indices(), reached.world.plan.link_indices());
+        let is_kept = |link| there.contains(&link) && come.contains(&link);
+        old.assigned.renumber(is_kept, &next.assigned);
+        let returned = World::new(&old).and_then(|world| {
+            let (agents, services) = (&self.agents, &self.services);
+            let state = &old;
+            Return { agents, services, before, reached: &reached, state, world }.make()
+        });
+        let back = match returned {
+            Ok((moment, errors)) => {
+                self.set(moment);
+                *state = old;
+                self.agents.settle();
+                errors.iter().map(|error| chain(error)).collect::<Vec<_>>().join("; ")
+            }
+            Err(error) => {
+                // The nearest to what is there.
+                self.set_shared(reached);
+                *state = next;
+                drop(self.agents.enforce(state));
+                chain(&error)
+            }
+        };
+        if back.is_empty() {
+            return LabError::Undone(Box::new(error));
+        }
+        let error = LabError::Incomplete { error: chain(&error), back };
+        *self.incomplete.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+        error
     }
 
     fn set(&self, moment: Moment) {
-        *self.moment.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(moment);
+        self.set_shared(Arc::new(moment));
+    }
+
+    fn set_shared(&self, moment: Arc<Moment>) {
+        *self.moment.write().unwrap_or_else(PoisonError::into_inner) = moment;
     }
 
     pub(crate) fn status(&self) -> Status {
@@ -182,6 +240,7 @@ impl Lab {
         let plan = &moment.world.plan;
         let hook = "the data plane in the kernel";
         let choice = self.setup.pods;
+        let incomplete = self.incomplete.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Status {
             name: self.setup.name.clone(),
             version: VERSION.to_owned(),
@@ -196,7 +255,7 @@ impl Lab {
                 keep_established: choice.keep_established,
             },
             agents: self.agents.status(),
-            notes: plan.notes.clone(),
+            notes: incomplete.into_iter().chain(plan.notes.iter().cloned()).collect(),
         }
     }
 }

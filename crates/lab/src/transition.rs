@@ -1,6 +1,10 @@
 //! From one world of a lab to the next: nothing that is new gets a packet before its policies hold, and
 //! nothing leads to a pod that does not listen yet or listens no more.
 
+mod back;
+
+pub(crate) use back::Return;
+
 use crate::agents::Agents;
 use crate::error::LabError;
 use crate::names::Names;
@@ -41,44 +45,78 @@ pub(crate) struct Transition<'a> {
     pub parting: Parting,
 }
 
+/// A change that could not be made.
+pub(crate) struct Failed {
+    pub error: LabError,
+    /// What is there now, in part; `None` where nothing was touched.
+    pub reached: Option<Moment>,
+}
+
 impl Transition<'_> {
     /// The new moment, and whether all nodes enforce it. `leaving` is told which pods are about to go.
     pub(crate) fn make(
         self,
         leaving: impl FnOnce(BTreeSet<PodKey>),
-    ) -> Result<(Moment, Result<(), LabError>), LabError> {
+    ) -> Result<(Moment, Result<(), LabError>), Box<Failed>> {
         let Self { agents, services, before, state, world, parting } = self;
-        let (old, new) = (&*before.world, &world);
-        let difference = Difference::new(&old.plan, &new.plan);
-        let Difference { gone, closed, new: come, opened } = &difference;
+        let difference = Difference::new(&before.world.plan, &world.plan);
+        // Links that are down disturb nobody, and go with their namespaces where not all can be made.
+        let network = before.network.changed(&before.world.plan, &world.plan);
+        let network = network.map_err(|error| Box::new(Failed { error, reached: None }))?;
+        let (world, network) = (Arc::new(world), Arc::new(network));
+        let moment = Moment { world, network, leaving: BTreeSet::new() };
+        let way = Way { agents, services, before, after: &moment, state, parting };
+        match way.go(&difference, leaving) {
+            Ok(enforced) => Ok((moment, enforced)),
+            Err(error) => Err(Box::new(Failed { error, reached: Some(moment) })),
+        }
+    }
+}
+
+/// Between two moments that both have their links.
+struct Way<'a> {
+    agents: &'a Agents,
+    services: &'a UnboundedSender<Service>,
+    before: &'a Moment,
+    after: &'a Moment,
+    state: &'a State,
+    parting: Parting,
+}
+
+impl Way<'_> {
+    fn go(
+        self,
+        difference: &Difference,
+        leaving: impl FnOnce(BTreeSet<PodKey>),
+    ) -> Result<Result<(), LabError>, LabError> {
+        let Self { agents, services, before, after, state, parting } = self;
+        let (old, new) = (&before.world.plan, &after.world.plan);
+        let network = &after.network;
+        let Difference { gone, closed, new: come, opened } = difference;
         // What leads to pods goes before them, and comes after them.
-        let rest = old.plan.serving(|pod| !closed.contains(pod));
-        let ready = new.plan.serving(|pod| !opened.contains(pod));
-        let mut rules = Rules { loaded: service_rules(&old.plan) };
-        leaving(pods_of(&old.plan, gone));
-        rules.load(&rest, &before.network)?;
+        let rest = old.serving(|pod| !closed.contains(pod));
+        let ready = new.serving(|pod| !opened.contains(pod));
+        let mut rules = Rules { loaded: service_rules(old) };
+        leaving(pods_of(old, gone));
+        rules.load(&rest, network)?;
         send(services, Service::Names(Names::new(&rest)))?;
         if parting == Parting::Graceful && !gone.is_empty() {
             thread::sleep(GRACE);
         }
-        before.network.close(&old.plan, |link| gone.contains(&link))?;
+        before.network.close(old, |link| gone.contains(&link))?;
         for pod in closed {
             send(services, Service::End(pod.clone()))?;
         }
         settle(services)?;
-        let network = before.network.changed(&old.plan, &new.plan)?;
-        // From here on the lab is the new one, whatever its agents say.
         let enforced = agents.enforce(state);
-        rules.load(&ready, &network)?;
-        let is_opened = |pod: &PodKey| opened.contains(pod);
-        let served = servers::open_pods(&new.plan, &network, is_opened)?;
+        rules.load(&ready, network)?;
+        let served = servers::open_pods(new, network, |pod| opened.contains(pod))?;
         send(services, Service::Serve(served))?;
-        network.open(&new.plan, |link| come.contains(&link))?;
+        network.open(new, |link| come.contains(&link))?;
         network.settle()?;
-        rules.load(&new.plan, &network)?;
-        send(services, Service::Names(Names::new(&new.plan)))?;
-        let (world, network) = (Arc::new(world), Arc::new(network));
-        Ok((Moment { world, network, leaving: BTreeSet::new() }, enforced))
+        rules.load(new, network)?;
+        send(services, Service::Names(Names::new(new)))?;
+        Ok(enforced)
     }
 }
 

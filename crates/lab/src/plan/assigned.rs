@@ -64,6 +64,18 @@ impl Assigned {
         }
     }
 
+    /// Gives new links to pods whose links are not kept, and forgets nothing that `later` has used up.
+    pub(crate) fn renumber(&mut self, is_kept: impl Fn(u32) -> bool, later: &Self) {
+        let mut next = later.next_link.max(self.next_link).unwrap_or(FIRST_LINK);
+        let links = self.pods.values_mut().filter_map(|pod| pod.link.as_mut());
+        for link in links.filter(|link| !is_kept(**link)) {
+            *link = next;
+            next += 1;
+        }
+        self.next_link = Some(next);
+        self.turns.clone_from(&later.turns);
+    }
+
     /// A pod that has an interface of its own, and so addresses of its own.
     pub(super) fn with_link(&self, pod: &PodKey) -> Option<&AssignedPod> {
         self.pods.get(pod).filter(|earlier| earlier.link.is_some())

@@ -244,3 +244,46 @@ fn two_things_with_one_address_are_refused_before_anything_is_made() -> Result<(
     lab.done("down", &[])?;
     lab.is_clean_in_the_end()
 }
+
+#[test]
+fn a_change_that_fails_half_way_is_undone() -> Result<()> {
+    let lab = TestLab::new("undone")?;
+    lab.up(&[])?;
+    let before = lab.agrees()?;
+    let closed = "{kind: NetworkPolicy, apiVersion: networking.k8s.io/v1, metadata: {name: closed, \
+                  namespace: shop}, spec: {podSelector: {}, policyTypes: [Ingress]}}\n---\n";
+    let pod = "{apiVersion: v1, kind: Pod, metadata: {name: late, namespace: shop}, spec: {containers: [{name: c, \
+               ports: [{containerPort: 80}]}]}, status: {podIP: 10.244.9.9, podIPs: [{ip: 10.244.9.9}]}}\n---\n";
+    let more = lab.file("more.yaml", &(closed.to_owned() + pod))?;
+    lab.exec("node-1", "ip route add 10.244.9.9/32 dev lo")?;
+    for _ in 0..2 {
+        let apply = lab.run("apply", &[&more])?;
+        ensure!(!apply.status.success(), "it was applied over a route that is there");
+        let text = String::from_utf8(apply.stderr)?;
+        ensure!(
+            text.contains("the change was not made, and the lab is as it was before"),
+            "{text}"
+        );
+        ensure!(text.contains("add a route to 10.244.9.9/32"), "{text}");
+        assert_eq!(lab.agrees()?, before);
+    }
+    // Pods of a roll that cannot go on are there again, and their policies hold.
+    lab.done("stop", &["shop/web-1"])?;
+    let fewer = lab.agrees()?;
+    let other = lab.file(
+        "other.yaml",
+        &(pod.to_owned()
+            + "{kind: StatefulSet, apiVersion: apps/v1, metadata: {name: db, namespace: shop}, spec: {selector: \
+               {matchLabels: {app: db}}, template: {metadata: {labels: {app: db, more: x}}, spec: {containers: \
+               [{name: db, ports: [{containerPort: 5432, name: sql}]}]}}}}"),
+    )?;
+    ensure!(!lab.run("apply", &[&other])?.status.success(), "it was rolled");
+    assert_eq!(lab.agrees()?, fewer);
+    lab.done("start", &["shop/web-1"])?;
+    assert_eq!(lab.agrees()?, before);
+    lab.exec("node-1", "ip route del 10.244.9.9/32 dev lo")?;
+    lab.done("apply", &[&more])?;
+    ensure!(lab.agrees()? < before);
+    lab.done("down", &[])?;
+    lab.is_clean_in_the_end()
+}
