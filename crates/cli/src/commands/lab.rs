@@ -3,6 +3,7 @@
 mod change;
 mod curl;
 mod down;
+mod ends;
 mod enter;
 mod explain;
 mod flows;

@@ -4,6 +4,7 @@
 //! Each test has labs of its own in a folder of its own, so that they can run side by side.
 #![cfg(test)]
 
+mod asking;
 mod demo;
 mod kernel_objects;
 mod life;

@@ -1,7 +1,6 @@
 //! `weir lab apply`, `delete`, `diff`, `stop` and `start`: a lab that is up becomes another.
 
 use super::WhichArgs;
-use super::flows::FlowFormat;
 use crate::arguments::ReadingArgs;
 use crate::load::{read, show};
 use crate::{Console, ExpectedError, Outcome};
@@ -70,7 +69,16 @@ pub(crate) struct DiffArgs {
     /// How to print it
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
     #[arg(help_heading = "Output")]
-    output: FlowFormat,
+    output: DiffFormat,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum DiffFormat {
+    /// For people: each connection that is decided in another way
+    #[default]
+    Text,
+    /// For programs
+    Json,
 }
 
 /// Stop pods of the lab, or start them again
@@ -174,15 +182,10 @@ pub(super) fn diff(args: &DiffArgs, console: &mut Console) -> Result<Outcome, Ex
     let change = Change { files, keep_going, removed, ..Change::default() };
     let effects = args.which.client()?.effects(change)?;
     match args.output {
-        FlowFormat::Text => write_effects(&effects, console)?,
-        FlowFormat::Json => {
+        DiffFormat::Text => write_effects(&effects, console)?,
+        DiffFormat::Json => {
             serde_json::to_writer_pretty(&mut console.out, &effects).map_err(io::Error::from)?;
             writeln!(console.out)?;
-        }
-        FlowFormat::Hubble => {
-            return Err(ExpectedError::Usage(
-                "Hubble's JSON has no place for a comparison: use -o json".to_owned(),
-            ));
         }
     }
     Ok(if effects.changed.is_empty() { Outcome::Yes } else { Outcome::No })
