@@ -16,6 +16,7 @@ use crate::world::World;
 use policy_model::{PodOrigin, ServiceKind};
 use question_syntax::{Peer, PeerArgument, PeerIndex, PortArgument};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
+use std::collections::BTreeSet;
 use std::io::{self, BufReader, IoSlice};
 use std::mem::MaybeUninit;
 use std::net::{IpAddr, SocketAddr};
@@ -204,12 +205,20 @@ fn filter(world: &World, request: &ProbeRequest) -> Result<Filter, String> {
 /// One address, of the older family where there are two. A pod that is about to go neither calls nor is called
 /// by its own address.
 fn traffic_of(moment: &Moment, request: &TrafficRequest) -> Result<Traffic, String> {
+    traffic_in(&moment.world, &moment.leaving, request)
+}
+
+/// `leaving` are pods that begin nothing any more.
+pub(crate) fn traffic_in(
+    world: &World,
+    leaving: &BTreeSet<PodKey>,
+    request: &TrafficRequest,
+) -> Result<Traffic, String> {
     let TrafficRequest { from, to, port, per_second, kept } = request;
-    let world = &*moment.world;
     let stays = |target: &Target| match target {
         Target::Host(Host::Pod(place)) => {
             let pod = world.plan.snapshot.pods.get(*place);
-            pod.is_some_and(|pod| !moment.leaving.contains(&PodKey::of(pod)))
+            pod.is_some_and(|pod| !leaving.contains(&PodKey::of(pod)))
         }
         Target::Host(Host::Node(_) | Host::External(_)) | Target::Service(_) => true,
     };

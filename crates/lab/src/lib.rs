@@ -56,7 +56,7 @@ pub use plan::{
 };
 pub use probe::{Cell, Expected, ExpectedVerdict, Observed, disagreement};
 pub use process::run;
-pub use scenario::{Materials, run as run_scenario};
+pub use scenario::{Materials, refused_traffic, run as run_scenario};
 pub use start::{start, start_bound};
 pub use state::{Change, PodChoice, PolicyMode, Profile, Relabelled, Setup};
 pub use wire::{

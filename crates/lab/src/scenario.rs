@@ -8,9 +8,13 @@ mod step;
 mod traffic;
 
 use crate::client::Client;
+use crate::control::traffic_in;
 use crate::error::LabError;
-use lab_scenario::{Scenario, ScenarioResult, Step, StepOutcome, StepResult};
-use std::collections::BTreeMap;
+use crate::state::{Setup, State};
+use crate::world::World;
+use finding_model::SourceSpan;
+use lab_scenario::{Scenario, ScenarioResult, Step, StepOutcome, StepResult, Traffic};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::channel;
 use std::thread;
@@ -53,6 +57,22 @@ pub fn run(
         (steps, results)
     });
     Ok(ScenarioResult { name: scenario.name.clone(), span: scenario.span, notes, steps, traffic })
+}
+
+/// What the scenario's traffic asks for and its lab would refuse, before there is one.
+pub fn refused_traffic(
+    scenario: &Scenario,
+    setup: &Setup,
+) -> Result<Vec<(SourceSpan, String)>, LabError> {
+    if scenario.traffic.is_empty() {
+        return Ok(Vec::new());
+    }
+    let world = World::new(&State::new(setup.clone()))?;
+    let refused = |traffic: &Traffic| {
+        let found = traffic_in(&world, &BTreeSet::new(), &traffic::request(traffic));
+        found.err().map(|why| (traffic.span, format!("{}: {why}", traffic.title())))
+    };
+    Ok(scenario.traffic.iter().filter_map(refused).collect())
 }
 
 fn run_steps(scenario: &Scenario, materials: &Materials, client: &Client) -> Vec<StepResult> {

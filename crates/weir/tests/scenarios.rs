@@ -63,6 +63,25 @@ mod tests {
     }
 
     #[test]
+    fn traffic_between_misspelt_ends_is_an_error_before_there_is_a_lab() -> Result<()> {
+        let dir = labs("misspelt")?;
+        let text = fs::read_to_string(Path::new(SCENARIOS).join("shop.yaml"))?;
+        let scenario = "apiVersion: weir.dev/v1alpha1\nkind: Scenario\nmetadata: {name: misspelt}\n\
+                        spec:\n  manifests: [shop.yaml]\n  steps: [{waitMs: 60000}]\n  traffic:\n  \
+                        - {from: shop/wbe, to: shop/db, port: 5432}\n";
+        fs::write(dir.join("shop.yaml"), text)?;
+        fs::write(dir.join("misspelt.yaml"), scenario)?;
+        let path = dir.join("misspelt.yaml").display().to_string();
+        let output = command(&dir.join("labs"), &path).output()?;
+        let errors = String::from_utf8(output.stderr)?;
+        assert_eq!(output.status.code(), Some(2), "{errors}");
+        ensure!(errors.contains("misspelt.yaml:8:5: traffic"), "{errors}");
+        ensure!(errors.contains("did you mean shop/web?"), "{errors}");
+        ensure!(!dir.join("labs").exists(), "a lab was made");
+        Ok(fs::remove_dir_all(dir)?)
+    }
+
+    #[test]
     fn traffic_goes_on_while_pods_are_replaced() -> Result<()> {
         let (code, result) = run("rolls", "rolls.yaml")?;
         assert_eq!(code, Some(0), "{result:#}");

@@ -16,15 +16,10 @@ const MOST: usize = 5;
 /// What had begun before the last step ended has ended after this.
 const LINGER: Duration = PATIENCE.saturating_add(Duration::from_millis(200));
 
-/// Says once that it has begun.
-pub(super) fn run(
-    client: &Client,
-    traffic: &Traffic,
-    is_over: &AtomicBool,
-    begun: &Sender<()>,
-) -> TrafficResult {
-    let Traffic { from, to, port, per_second, kind, promise, span, name: _ } = traffic;
-    let request = TrafficRequest {
+/// What the lab is asked for.
+pub(super) fn request(traffic: &Traffic) -> TrafficRequest {
+    let Traffic { from, to, port, per_second, kind, promise: _, span: _, name: _ } = traffic;
+    TrafficRequest {
         from: from.to_string(),
         to: to.to_string(),
         port: port.to_string(),
@@ -33,7 +28,18 @@ pub(super) fn run(
             TrafficKind::New => false,
             TrafficKind::Kept => true,
         },
-    };
+    }
+}
+
+/// Says once that it has begun.
+pub(super) fn run(
+    client: &Client,
+    traffic: &Traffic,
+    is_over: &AtomicBool,
+    begun: &Sender<()>,
+) -> TrafficResult {
+    let Traffic { from, to, port, per_second: _, kind: _, promise, span, name: _ } = traffic;
+    let request = request(traffic);
     // The kernel brings a new link up when it gets to it, and drops what comes before: a probe is patient
     // enough to outlast that. What it finds is not the traffic's business.
     let question = Question { from: Some(from.clone()), to: Some(to.clone()), port: port.clone() };

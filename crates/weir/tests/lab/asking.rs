@@ -72,3 +72,17 @@ fn a_request_shows_its_own_flows_and_a_pod_on_its_node_has_its_nodes() -> Result
     lab.done("down", &[])?;
     lab.is_clean_in_the_end()
 }
+
+#[test]
+fn an_apply_tells_what_the_checks_find() -> Result<()> {
+    let lab = TestLab::new("telling")?;
+    lab.up(&[])?;
+    let policy = lab.file("odd.yaml", &CLOSED.replace("namespace: shop", "namespace: shpo"))?;
+    let output = lab.run("apply", &[&policy])?;
+    let told = String::from_utf8(output.stderr)?;
+    ensure!(output.status.success(), "{told}");
+    ensure!(told.contains("[policy-in-empty-namespace]: NetworkPolicy shpo/closed: "), "{told}");
+    ensure!(told.contains("odd.yaml:2:1)"), "{told}");
+    lab.done("down", &[])?;
+    lab.is_clean_in_the_end()
+}

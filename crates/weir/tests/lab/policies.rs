@@ -132,7 +132,8 @@ fn what_is_asked_wrongly_is_answered_with_what_to_do() -> Result<()> {
         ("start", &["shop/web-0"], 2, "shop/web-0 is not stopped; no pod is"),
         ("kill-agent", &["node-3"], 2, "the lab has node-1, node-2"),
         ("exec", &["shop/db-1", "--", "true"], 2, "did you mean shop/db-0"),
-        ("flows", &["--from", "shup/web"], 0, "is such a one"),
+        ("flows", &["--from", "shup/web"], 2, "did you mean shop?"),
+        ("flows", &["--from", "shop/web", "--port", "1"], 0, "is such a one"),
         ("status", &["--name", "other"], 3, "--name says which, and there is default"),
     ] {
         let output = lab.run(command, arguments)?;

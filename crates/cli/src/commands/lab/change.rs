@@ -4,11 +4,16 @@ use super::WhichArgs;
 use crate::arguments::ReadingArgs;
 use crate::load::{read, show};
 use crate::{Console, ExpectedError, Outcome};
+use finding_model::Finding;
 use flow_formats::text;
-use lab::{Change, Effect, Effects, ExpectedVerdict, PolicyMode};
+use lab::{Change, Effect, Effects, ExpectedVerdict, Picture, PolicyMode};
 use report_formats::{Role, counted, visible};
+use std::collections::BTreeSet;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
+
+/// Those of a large change are for `weir lint`.
+const MOST_FINDINGS: usize = 5;
 
 /// Make the lab what these manifests say, beside what it is
 ///
@@ -128,6 +133,7 @@ pub(super) fn kill_agent(
 
 pub(super) fn apply(args: &ApplyArgs, console: &mut Console) -> Result<Outcome, ExpectedError> {
     let files = files(&args.paths, &args.reading, console)?;
+    let names: BTreeSet<String> = files.iter().map(|(name, _)| name.clone()).collect();
     let mode = match (args.stage, args.observe) {
         (true, _) => PolicyMode::Staged,
         (false, true) => PolicyMode::Observe,
@@ -135,13 +141,46 @@ pub(super) fn apply(args: &ApplyArgs, console: &mut Console) -> Result<Outcome, 
     };
     let keep_going = args.reading.keep_going;
     let change = Change { files, keep_going, mode, ..Change::default() };
-    let notes = args.which.client()?.change(change)?;
+    let client = args.which.client()?;
+    let notes = client.change(change)?;
+    write_findings(&client.picture()?, &names, console)?;
     let done = match mode {
         PolicyMode::Enforce => "applied",
         PolicyMode::Observe => "applied; the policies deny nothing, they report",
         PolicyMode::Staged => "staged; flows say what the policies would do",
     };
     made(&notes, done, console)
+}
+
+/// What the checks find in these files, each in a line: in the lab, they know every namespace and pod.
+fn write_findings(
+    picture: &Picture,
+    names: &BTreeSet<String>,
+    console: &mut Console,
+) -> io::Result<()> {
+    let files = picture.files();
+    let settings = policy_checks::Settings { ignore: BTreeSet::new() };
+    let mut findings = policy_checks::run(picture.all(), &settings);
+    findings
+        .retain(|finding| finding.span.is_some_and(|span| names.contains(files.name(span.file))));
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    for Finding { code, severity, span, object, message, .. } in findings.iter().take(MOST_FINDINGS)
+    {
+        let object = object.as_deref().map(|object| format!("{}: ", visible(object)));
+        let place = span.map(|span| format!(" ({})", visible(&files.place(span))));
+        writeln!(
+            console.err,
+            "{severity}[{code}]: {}{}{}",
+            object.unwrap_or_default(),
+            visible(message),
+            place.unwrap_or_default()
+        )?;
+    }
+    let more = findings.len().saturating_sub(MOST_FINDINGS);
+    if more > 0 {
+        writeln!(console.err, "and {} more: `weir lint` tells all", counted(more, "finding"))?;
+    }
+    Ok(())
 }
 
 pub(super) fn delete(args: &DeleteArgs, console: &mut Console) -> Result<Outcome, ExpectedError> {

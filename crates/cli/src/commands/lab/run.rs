@@ -72,6 +72,7 @@ pub(super) fn run(args: &RunArgs, console: &mut Console) -> Result<Outcome, Expe
         // All that is wrong is said before the first lab is made.
         prepared.push(prepare(scenario, &imported, args, console)?);
     }
+    require_traffic(&scenarios, &prepared, &imported)?;
     let mut results = Vec::new();
     for (place, (scenario, (setup, materials))) in scenarios.iter().zip(prepared).enumerate() {
         let progress = Progress::start(console, "running scenarios");
@@ -113,6 +114,21 @@ fn scenarios(imported: &Imported, console: &mut Console) -> Result<Vec<Scenario>
         return Err(ExpectedError::Usage(message.to_owned()));
     }
     Ok(scenarios)
+}
+
+/// An end that is misspelt would be found when all steps had run.
+fn require_traffic(
+    scenarios: &[Scenario],
+    prepared: &[(Setup, Materials)],
+    imported: &Imported,
+) -> Result<(), ExpectedError> {
+    let mut wrong = Vec::new();
+    for (scenario, (setup, _)) in scenarios.iter().zip(prepared) {
+        for (span, why) in lab::refused_traffic(scenario, setup)? {
+            wrong.push(format!("{}: traffic {why}", imported.files.place(span)));
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(ExpectedError::Usage(wrong.join("\n"))) }
 }
 
 /// Everything that the scenario names, read.
