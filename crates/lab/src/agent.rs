@@ -14,6 +14,7 @@ use node_agent::{Agent, AgentError, Applied, Turn, Wanted, WantedPod};
 use policy_model::ServiceKind;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::fs;
 use std::io::{self, BufReader};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -45,6 +46,8 @@ pub(crate) enum Word {
     Enforce(Box<Order>),
     /// What was seen until now is to be reported, and then that it was, with this number.
     Tell(u64),
+    /// Answered at once, with this number, however busy it is.
+    Answer(u64),
     /// The lab stands, and there is time for what would have held it up.
     Settle,
 }
@@ -69,20 +72,41 @@ pub(crate) enum Report {
         problems: Vec<String>,
     },
     /// Pods may deny everything; it is tried again.
-    Failed { epoch: u64, why: String },
+    Failed {
+        epoch: u64,
+        why: String,
+    },
     /// Each a line of our flow JSON.
     Flows(Vec<String>),
     /// All flows are reported that were seen before the question with this number.
     Told(u64),
+    Answered(u64),
     /// Pods that somebody had detached from the data plane.
-    Repaired { pods: usize },
+    Repaired {
+        pods: usize,
+    },
     /// It could not be looked after, but what was written holds.
-    Trouble { why: String },
+    Trouble {
+        why: String,
+    },
 }
 
 /// Where the pins of a node are, in the lab's own mounts.
 pub(crate) fn pins(node: &str) -> PathBuf {
     Path::new("/sys/fs/bpf/weir").join(node)
+}
+
+/// Whether somebody took the node's data plane away; an agent that begins makes it anew.
+pub(crate) fn is_detached(node: &str) -> bool {
+    fs::read_dir(pins(node)).map_or(true, |mut pinned| pinned.next().is_none())
+}
+
+fn detached(node: &str) -> String {
+    format!(
+        "nothing is enforced on {node}, everything passes: somebody detached its data plane (`weir dataplane \
+         detach`), and what was detached on purpose is not put back; `weir lab kill-agent {node}` starts an agent \
+         that enforces again"
+    )
 }
 
 /// The whole life of an agent: until standard input ends.
@@ -92,7 +116,11 @@ pub fn run() -> Result<(), LabError> {
         let mut input = BufReader::new(io::stdin());
         // A line that is no order is of another version, which does not happen: both are one program.
         while let Ok(Some(word)) = read_line::<Word>(&mut input) {
-            if sender.send(word).is_err() {
+            let taken = match word {
+                Word::Answer(number) => say(&Report::Answered(number)).is_ok(),
+                Word::Enforce(_) | Word::Tell(_) | Word::Settle => sender.send(word).is_ok(),
+            };
+            if !taken {
                 return;
             }
         }
@@ -102,7 +130,7 @@ pub fn run() -> Result<(), LabError> {
             Ok(Word::Enforce(order)) => break order,
             // It saw nothing yet.
             Ok(Word::Tell(number)) => say(&Report::Told(number))?,
-            Ok(Word::Settle) => {}
+            Ok(Word::Settle | Word::Answer(_)) => {}
             Err(_gone) => return Ok(()),
         }
     };
@@ -113,6 +141,7 @@ pub fn run() -> Result<(), LabError> {
 }
 
 struct Life {
+    node: String,
     agent: Agent,
     epoch: u64,
     /// Interfaces may be moved to tcx.
@@ -142,7 +171,7 @@ impl Life {
         };
         let agent = Agent::open(&node, &pins(&node), &options)
             .map_err(|error| LabError::Setup(chain(&error)))?;
-        let mut life = Self { agent, epoch: 0, settling: false, trouble: None };
+        let mut life = Self { node, agent, epoch: 0, settling: false, trouble: None };
         life.apply(order, &world)?;
         Ok(life)
     }
@@ -156,6 +185,7 @@ impl Life {
                     say(&Report::Told(number))?;
                 }
                 Ok(Word::Settle) => self.settling = true,
+                Ok(Word::Answer(_)) => {}
                 Ok(Word::Enforce(order)) => match World::new(&order.state) {
                     Ok(world) => self.apply(&order, &world)?,
                     Err(error) => {
@@ -178,6 +208,9 @@ impl Life {
         self.epoch = order.state.epoch;
         // What was decided before is told with what held before.
         self.tell_flows()?;
+        if is_detached(&self.node) {
+            return say(&Report::Failed { epoch: self.epoch, why: detached(&self.node) });
+        }
         let applied = self.agent.apply(wanted(order, world));
         self.tell_applied(applied)
     }
@@ -207,7 +240,7 @@ impl Life {
 
     /// What does not work now is tried again with the next change.
     fn settle(&mut self) -> Result<(), LabError> {
-        if !self.settling {
+        if !self.settling || is_detached(&self.node) {
             return Ok(());
         }
         match self.agent.settle() {
@@ -221,6 +254,9 @@ impl Life {
     }
 
     fn turn(&mut self) -> Result<(), LabError> {
+        if is_detached(&self.node) {
+            return self.tell_trouble(Some(detached(&self.node)));
+        }
         let trouble = match self.agent.turn() {
             Ok(Turn { repaired, applied }) => {
                 if !repaired.is_empty() {

@@ -1,6 +1,8 @@
 //! The agents of all nodes: started, told what to enforce, listened to, and started again when they end.
 
-use crate::agent::{HookChoice, Order, Report, Word, pins};
+mod answers;
+
+use crate::agent::{HookChoice, Order, Report, Word, is_detached, pins};
 use crate::error::LabError;
 use crate::flow_log::FlowLog;
 use crate::folder::Folder;
@@ -14,6 +16,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -50,7 +53,10 @@ struct Known {
     name: String,
     /// What it is to enforce; whoever starts it tells it.
     order: Option<Order>,
-    input: Option<ChildStdin>,
+    /// Who writes what it is to hear: a process that does not read holds up nobody else.
+    input: Option<Sender<Word>>,
+    /// The last question that it answered at once.
+    answered: u64,
     /// The last question that it answered.
     told: u64,
     pid: Option<Pid>,
@@ -113,7 +119,17 @@ impl Agents {
     fn wait(&self, epoch: u64) -> Result<(), LabError> {
         let end = Instant::now() + PATIENCE;
         let mut nodes = self.shared.lock();
+        let asked = self.shared.stands.load(Ordering::Relaxed).then(|| self.shared.ask(&mut nodes));
+        let answer_by = Instant::now() + answers::PATIENCE;
         loop {
+            if let Some(number) = asked.filter(|_| Instant::now() >= answer_by) {
+                let late = |known: &&Known| known.applied < epoch && known.is_silent(number);
+                let silent: Vec<String> =
+                    nodes.iter().filter(late).map(|known| known.name.clone()).collect();
+                if !silent.is_empty() {
+                    return Err(LabError::Silent(silent));
+                }
+            }
             let left = end.saturating_duration_since(Instant::now());
             let failed = nodes.iter().find_map(|known| {
                 let (_, why) = known.failed.as_ref().filter(|(of, _)| *of == epoch || *of == 0)?;
@@ -132,10 +148,9 @@ impl Agents {
                     ended.unwrap_or_default()
                 )));
             }
-            nodes = match self.shared.told.wait_timeout(nodes, left) {
-                Ok((nodes, _)) => nodes,
-                Err(poisoned) => poisoned.into_inner().0,
-            };
+            let until_answer = answer_by.saturating_duration_since(Instant::now());
+            let left = if until_answer.is_zero() { left } else { left.min(until_answer) };
+            nodes = self.shared.wait(nodes, left);
         }
     }
 
@@ -143,27 +158,25 @@ impl Agents {
     pub(crate) fn settle(&self) {
         self.shared.stands.store(true, Ordering::Relaxed);
         for known in self.shared.lock().iter_mut() {
-            known.say(&Word::Settle);
+            known.say(Word::Settle);
         }
     }
 
     /// Returns when the flows of all that happened before are in the log, but for those that an agent who is
-    /// not there, or too busy, reports later.
-    pub(crate) fn catch_up(&self) {
+    /// not there, or too busy, reports later. Answers which nodes' are missing.
+    pub(crate) fn catch_up(&self) -> Vec<String> {
         let number = self.shared.asked.fetch_add(1, Ordering::Relaxed) + 1;
         let end = Instant::now() + CATCH_UP;
         let mut nodes = self.shared.lock();
         for known in nodes.iter_mut() {
-            known.say(&Word::Tell(number));
+            known.say(Word::Tell(number));
         }
-        let is_late = |known: &Known| known.input.is_some() && known.told < number;
-        while nodes.iter().any(is_late) && Instant::now() < end {
+        let is_late = |known: &&Known| known.input.is_some() && known.told < number;
+        while nodes.iter().any(|known| is_late(&known)) && Instant::now() < end {
             let left = end.saturating_duration_since(Instant::now());
-            nodes = match self.shared.told.wait_timeout(nodes, left) {
-                Ok((nodes, _)) => nodes,
-                Err(poisoned) => poisoned.into_inner().0,
-            };
+            nodes = self.shared.wait(nodes, left);
         }
+        nodes.iter().filter(is_late).map(|known| known.name.clone()).collect()
     }
 
     /// Ends the agent of a node, as a crash would. It is started again.
@@ -177,11 +190,23 @@ impl Agents {
 
     /// Each with what the kernel holds, which is asked without its agent.
     pub(crate) fn status(&self) -> Vec<AgentStatus> {
+        let silent = self.silent(answers::SHORT_PATIENCE);
         let mut nodes = self.known();
         for node in &mut nodes {
             node.plane = plane(&node.node);
+            node.answers = node.running && !silent.contains(&node.node);
+            node.detached = is_detached(&node.node);
         }
         nodes
+    }
+
+    /// What could not be written as tables, on which nodes.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        let nodes = self.shared.lock();
+        let of = |known: &Known| -> Vec<String> {
+            known.problems.iter().map(|problem| format!("{}: {problem}", known.name)).collect()
+        };
+        nodes.iter().flat_map(of).collect()
     }
 
     fn known(&self) -> Vec<AgentStatus> {
@@ -189,12 +214,17 @@ impl Agents {
         let status = |known: &Known| AgentStatus {
             node: known.name.clone(),
             running: known.pid.is_some(),
+            answers: false,
+            detached: false,
             epoch: known.applied,
             restarts: known.restarts,
             repaired: known.repaired,
             problems: known.problems.clone(),
             failed: known.failed.as_ref().map(|(_, why)| why.clone()),
-            trouble: known.trouble.clone(),
+            trouble: known
+                .trouble
+                .clone()
+                .filter(|trouble| known.failed.as_ref().is_none_or(|(_, why)| why != trouble)),
             ended: known.ended.clone(),
             plane: None,
         };
@@ -206,13 +236,14 @@ impl Known {
     /// Who is not there, or goes away now, is told when it is started again.
     fn tell(&mut self) {
         if let Some(order) = self.order.clone() {
-            self.say(&Word::Enforce(Box::new(order)));
+            self.say(Word::Enforce(Box::new(order)));
         }
     }
 
-    fn say(&mut self, word: &Word) {
-        if let Some(input) = &mut self.input {
-            drop(write_line(input, word));
+    fn say(&mut self, word: Word) {
+        if let Some(input) = &self.input {
+            // Who went away is told when it is started again.
+            input.send(word).unwrap_or_default();
         }
     }
 }
@@ -249,14 +280,18 @@ impl Shared {
         let (input, output, errors) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take());
         self.with(node, |known| {
-            known.input = input;
+            known.input = input.map(hear);
             known.pid = Some(Pid::from_child(&child));
+            // Its predecessor said what that one enforced.
+            (known.applied, known.trouble) = (0, None);
             known.tell();
             if self.stands.load(Ordering::Relaxed) {
-                known.say(&Word::Settle);
+                known.say(Word::Settle);
             }
             // Who asked its predecessor still waits.
-            known.say(&Word::Tell(self.asked.load(Ordering::Relaxed)));
+            let asked = self.asked.load(Ordering::Relaxed);
+            known.say(Word::Tell(asked));
+            known.say(Word::Answer(asked));
         });
         let last_words = errors.map(|errors| thread::spawn(move || last_words(errors)));
         let heard = match output {
@@ -285,6 +320,9 @@ impl Shared {
                 Report::Told(number) => {
                     self.with(node, |known| known.told = known.told.max(number));
                 }
+                Report::Answered(number) => {
+                    self.with(node, |known| known.answered = known.answered.max(number));
+                }
                 Report::Applied { epoch, flipped: _, entries: _, problems } => {
                     self.with(node, |known| {
                         (known.applied, known.problems, known.failed) = (epoch, problems, None);
@@ -304,6 +342,19 @@ impl Shared {
         }
         Ok(())
     }
+}
+
+/// Writes what an agent is to hear until it ends or nobody says anything any more.
+fn hear(mut input: ChildStdin) -> Sender<Word> {
+    let (words, said) = channel();
+    thread::spawn(move || {
+        for word in said {
+            if write_line(&mut input, &word).is_err() {
+                return;
+            }
+        }
+    });
+    words
 }
 
 /// `None` where the agent is only just making it, or makes it anew.

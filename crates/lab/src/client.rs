@@ -7,8 +7,8 @@ use crate::picture::Picture;
 use crate::probe::Cell;
 use crate::state::Change;
 use crate::wire::{
-    Answer, Attempt, Effects, Envelope, ProbeRequest, Request, Status, TrafficRequest, VERSION,
-    read_line, write_line,
+    Answer, Attempt, Changed, Effects, Envelope, ProbeRequest, Request, Status, TrafficRequest,
+    VERSION, read_line, write_line,
 };
 use rustix::net::sockopt::socket_peercred;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
@@ -121,52 +121,53 @@ impl Client {
     }
 
     /// Hands flows to `each` when they are there: lines of our JSON, and how many were missed before them.
-    /// Returns when there are no more, or when `each` says `Break`.
+    /// Returns when there are no more, or when `each` says `Break`: the nodes of which flows are missing,
+    /// because their agents do not answer.
     pub fn flows(
         &self,
         follow: bool,
         new_only: bool,
         mut each: impl FnMut(Vec<String>, u64) -> ControlFlow<()>,
-    ) -> Result<(), LabError> {
+    ) -> Result<Vec<String>, LabError> {
         let mut stream = BufReader::new(self.send(Request::Flows { follow, new_only })?);
         loop {
             match read_line(&mut stream).map_err(|e| self.failed(e))? {
                 Some(Answer::Flows { lines, missed }) => {
                     if each(lines, missed).is_break() {
-                        return Ok(());
+                        return Ok(Vec::new());
                     }
                 }
-                Some(Answer::FlowsEnd) => return Ok(()),
+                Some(Answer::FlowsEnd { missing }) => return Ok(missing),
                 Some(other) => return Err(self.unexpected(&other)),
                 None => return Err(self.failed(io::ErrorKind::UnexpectedEof.into())),
             }
         }
     }
 
-    /// Makes the change; returns what is not as the manifests say.
-    pub fn change(&self, change: Change) -> Result<Vec<String>, LabError> {
+    /// Makes the change.
+    pub fn change(&self, change: Change) -> Result<Changed, LabError> {
         self.changed(Request::Change(change))
     }
 
     /// `namespace/name` of pods.
-    pub fn stop_pods(&self, pods: Vec<String>) -> Result<Vec<String>, LabError> {
+    pub fn stop_pods(&self, pods: Vec<String>) -> Result<Changed, LabError> {
         self.changed(Request::StopPods(pods))
     }
 
-    pub fn start_pods(&self, pods: Vec<String>) -> Result<Vec<String>, LabError> {
+    pub fn start_pods(&self, pods: Vec<String>) -> Result<Changed, LabError> {
         self.changed(Request::StartPods(pods))
     }
 
-    /// `namespace/name` of workloads, or with the kind in front. Returns what came for what, when all pods
-    /// are new.
-    pub fn roll(&self, workloads: Vec<String>) -> Result<Vec<String>, LabError> {
+    /// `namespace/name` of workloads, or with the kind in front. Returns when all pods are new; the notes say
+    /// what came for what.
+    pub fn roll(&self, workloads: Vec<String>) -> Result<Changed, LabError> {
         self.changed(Request::Roll(workloads))
     }
 
-    fn changed(&self, request: Request) -> Result<Vec<String>, LabError> {
+    fn changed(&self, request: Request) -> Result<Changed, LabError> {
         let answer = self.ask(request)?;
-        if let Answer::Changed { epoch: _, notes } = answer {
-            return Ok(notes);
+        if let Answer::Changed { epoch: _, changed } = answer {
+            return Ok(changed);
         }
         Err(self.unexpected(&answer))
     }
@@ -272,7 +273,7 @@ impl Client {
             | Answer::Cells(_)
             | Answer::Probed
             | Answer::Flows { .. }
-            | Answer::FlowsEnd
+            | Answer::FlowsEnd { .. }
             | Answer::Changed { .. }
             | Answer::Effects(_)
             | Answer::Killed

@@ -10,7 +10,8 @@ use crate::probe::{self, Enforcement, Filter, Target};
 use crate::running::{Lab, Made, Moment};
 use crate::traffic::{self, Traffic};
 use crate::wire::{
-    Answer, Envelope, ProbeRequest, Request, TrafficRequest, VERSION, read_line, write_line,
+    Answer, Changed, Envelope, ProbeRequest, Request, TrafficRequest, VERSION, read_line,
+    write_line,
 };
 use crate::world::World;
 use policy_model::{PodOrigin, ServiceKind};
@@ -68,7 +69,7 @@ fn answer(mut stream: &UnixStream, lab: &Lab, stop: &UnboundedSender<()>) -> io:
         Request::Change(change) => write_made(stream, lab.change(&change)),
         Request::Effects(change) => match lab.with(&change) {
             Ok((_, after)) => {
-                lab.agents.catch_up();
+                drop(lab.agents.catch_up());
                 let effects = effects::of(&lab.flows.read(0).lines, &moment.world, &after);
                 write_line(&mut stream, &Answer::Effects(effects))
             }
@@ -113,7 +114,9 @@ fn answer(mut stream: &UnixStream, lab: &Lab, stop: &UnboundedSender<()>) -> io:
 
 fn write_made(mut stream: &UnixStream, made: Result<Made, LabError>) -> io::Result<()> {
     let answer = match made {
-        Ok(Made { epoch, notes }) => Answer::Changed { epoch, notes },
+        Ok(Made { epoch, notes, problems }) => {
+            Answer::Changed { epoch, changed: Changed { notes, problems } }
+        }
         Err(error) => Answer::Refused(chain(&error)),
     };
     write_line(&mut stream, &answer)
@@ -121,7 +124,7 @@ fn write_made(mut stream: &UnixStream, made: Result<Made, LabError>) -> io::Resu
 
 /// Writing to who went away ends it.
 fn flows(mut stream: &UnixStream, lab: &Lab, follow: bool, new_only: bool) -> io::Result<()> {
-    lab.agents.catch_up();
+    let missing = lab.agents.catch_up();
     let mut from = if new_only { lab.flows.end() } else { 0 };
     if follow {
         // From here on nothing is missed, and whoever waits for that knows it now.
@@ -137,7 +140,7 @@ fn flows(mut stream: &UnixStream, lab: &Lab, follow: bool, new_only: bool) -> io
         write_line(&mut stream, &Answer::Flows { lines, missed })?;
         from = next;
         if !follow {
-            return write_line(&mut stream, &Answer::FlowsEnd);
+            return write_line(&mut stream, &Answer::FlowsEnd { missing });
         }
     }
 }

@@ -31,6 +31,8 @@ pub enum LabError {
          it with `weir lab down`"
     )]
     Incomplete { error: String, back: String },
+    #[error("{}", silence(.0))]
+    Silent(Vec<String>),
     #[error("policies are not enforced as they should be: {0}")]
     Enforcement(String),
     #[error("the lab's process ended before the lab was up{0}")]
@@ -46,6 +48,17 @@ pub enum LabError {
     Process { what: &'static str, source: io::Error },
     #[error("the lab `{name}` does not end")]
     Stuck { name: String },
+}
+
+/// What to do about agents that do not answer.
+fn silence(nodes: &[String]) -> String {
+    let kill: Vec<String> =
+        nodes.iter().map(|node| format!("`weir lab kill-agent {node}`")).collect();
+    format!(
+        "the agent of {} does not answer, so nobody can say what its pods enforce: {} starts another one",
+        nodes.join(", "),
+        kill.join(", ")
+    )
 }
 
 /// Labs that there are instead.

@@ -60,6 +60,6 @@ pub use scenario::{Materials, refused_traffic, run as run_scenario};
 pub use start::{start, start_bound};
 pub use state::{Change, PodChoice, PolicyMode, Profile, Relabelled, Setup};
 pub use wire::{
-    AgentStatus, Attempt, Effect, Effects, Enforcement, PlaneStatus, ProbeRequest, Status,
+    AgentStatus, Attempt, Changed, Effect, Effects, Enforcement, PlaneStatus, ProbeRequest, Status,
     TrafficRequest,
 };

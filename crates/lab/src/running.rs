@@ -47,6 +47,8 @@ pub(crate) struct Made {
     pub epoch: u64,
     /// What is not as the manifests say, and was not said before.
     pub notes: Vec<String>,
+    /// What nodes do not enforce as the policies say, with what to do.
+    pub problems: Vec<String>,
 }
 
 impl Lab {
@@ -147,7 +149,8 @@ impl Lab {
         let said: BTreeSet<&String> = first.world.plan.notes.iter().collect();
         let notes = now.world.plan.notes.iter().filter(|note| !said.contains(note)).cloned();
         let notes = told(rolls, &first.world, &now.world).into_iter().chain(notes).collect();
-        enforced.map(|()| Made { epoch: state.epoch, notes })
+        let problems = self.agents.problems();
+        enforced.map(|()| Made { epoch: state.epoch, notes, problems })
     }
 
     /// The outer error is of what could not be made, after which the lab is as it was with `first`; the inner
@@ -209,7 +212,10 @@ impl Lab {
                 self.set(moment);
                 *state = old;
                 self.agents.settle();
-                errors.iter().map(|error| chain(error)).collect::<Vec<_>>().join("; ")
+                // Who answers no more took neither the change nor this.
+                let is_known = |of: &LabError| matches!((of, &error), (LabError::Silent(now), LabError::Silent(then)) if now == then);
+                let errors = errors.iter().filter(|error| !is_known(error));
+                errors.map(|error| chain(error)).collect::<Vec<_>>().join("; ")
             }
             Err(error) => {
                 // The nearest to what is there.

@@ -60,6 +60,7 @@ impl Transition<'_> {
     ) -> Result<(Moment, Result<(), LabError>), Box<Failed>> {
         let Self { agents, services, before, state, world, parting } = self;
         let difference = Difference::new(&before.world.plan, &world.plan);
+        agents.must_answer().map_err(|error| Box::new(Failed { error, reached: None }))?;
         // Links that are down disturb nobody, and go with their namespaces where not all can be made.
         let network = before.network.changed(&before.world.plan, &world.plan);
         let network = network.map_err(|error| Box::new(Failed { error, reached: None }))?;
@@ -108,7 +109,10 @@ impl Way<'_> {
             send(services, Service::End(pod.clone()))?;
         }
         settle(services)?;
-        let enforced = agents.enforce(state);
+        let enforced = match agents.enforce(state) {
+            Err(error @ LabError::Silent(_)) => return Err(error),
+            enforced => enforced,
+        };
         rules.load(&ready, network)?;
         let served = servers::open_pods(new, network, |pod| opened.contains(pod))?;
         send(services, Service::Serve(served))?;

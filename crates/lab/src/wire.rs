@@ -96,6 +96,10 @@ pub struct Enforcement {
 pub struct AgentStatus {
     pub node: String,
     pub running: bool,
+    /// It runs, and is neither stopped nor hangs.
+    pub answers: bool,
+    /// Somebody took its data plane away: nothing is enforced on the node.
+    pub detached: bool,
     /// The newest change that it enforces.
     pub epoch: u64,
     /// How often it ended and was started again.
@@ -138,6 +142,15 @@ pub struct Effect {
     pub flows: usize,
     pub before: Expected,
     pub after: Expected,
+}
+
+/// What there is to say of a change that was made.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Changed {
+    /// What is not as the manifests say.
+    pub notes: Vec<String>,
+    /// What nodes do not enforce as the policies say, with what to do.
+    pub problems: Vec<String>,
 }
 
 /// What a change would do to the connections that were seen.
@@ -209,10 +222,13 @@ pub(crate) enum Answer {
         /// Of flows that came too fast.
         missed: u64,
     },
-    FlowsEnd,
+    FlowsEnd {
+        /// Nodes whose agents did not report all that they saw.
+        missing: Vec<String>,
+    },
     Changed {
         epoch: u64,
-        notes: Vec<String>,
+        changed: Changed,
     },
     Effects(Effects),
     Killed,

@@ -6,7 +6,7 @@ use crate::client::Client;
 use crate::error::LabError;
 use crate::probe::{Cell, Observed};
 use crate::state::{Change, PolicyMode, Relabelled};
-use crate::wire::ProbeRequest;
+use crate::wire::{Changed, ProbeRequest};
 use lab_scenario::{
     Action, AgentChoice, Expectation, Manifests, Mode, Question, Relabel, Step, StepOutcome, Wanted,
 };
@@ -29,19 +29,21 @@ pub(super) fn run(
                 mode: policy_mode(*mode),
                 ..Change::default()
             };
-            client.change(change).map(|more| notes.extend(more))
+            client.change(change).map(|more| notes.extend(all(more)))
         }
         Action::Delete(objects) => {
             let change = Change { removed: objects.clone(), ..Change::default() };
-            client.change(change).map(|more| notes.extend(more))
+            client.change(change).map(|more| notes.extend(all(more)))
         }
         Action::Relabel(relabel) => {
             let change = Change { labels: relabelled(relabel), ..Change::default() };
-            client.change(change).map(|more| notes.extend(more))
+            client.change(change).map(|more| notes.extend(all(more)))
         }
-        Action::Stop(pods) => client.stop_pods(pods.clone()).map(|more| notes.extend(more)),
-        Action::Start(pods) => client.start_pods(pods.clone()).map(|more| notes.extend(more)),
-        Action::Roll(workloads) => client.roll(workloads.clone()).map(|more| notes.extend(more)),
+        Action::Stop(pods) => client.stop_pods(pods.clone()).map(|more| notes.extend(all(more))),
+        Action::Start(pods) => client.start_pods(pods.clone()).map(|more| notes.extend(all(more))),
+        Action::Roll(workloads) => {
+            client.roll(workloads.clone()).map(|more| notes.extend(all(more)))
+        }
         Action::KillAgent(choice) => kill(client, choice),
         Action::Wait(milliseconds) => {
             thread::sleep(Duration::from_millis(u64::from(*milliseconds)));
@@ -191,4 +193,8 @@ fn contradicts(cell: &Cell, wanted: Wanted) -> Option<String> {
     let engine = cell.expected.as_ref().map(|expected| &*expected.why).unwrap_or_default();
     let (seen, wanted) = (told(&cell.observed), wanted.as_str());
     Some(format!("{}: {wanted} was expected, and {seen}; {engine}", connection(cell)))
+}
+
+fn all(Changed { notes, problems }: Changed) -> impl Iterator<Item = String> {
+    notes.into_iter().chain(problems)
 }

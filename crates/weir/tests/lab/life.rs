@@ -287,3 +287,114 @@ fn a_change_that_fails_half_way_is_undone() -> Result<()> {
     lab.done("down", &[])?;
     lab.is_clean_in_the_end()
 }
+
+/// The agent of this node.
+fn agent(lab: &TestLab, node: &str) -> Result<u32> {
+    let address = lab.exec(node, "readlink /proc/self/ns/net")?;
+    for process in processes(&lab.dir)? {
+        let number = process.split(' ').next().context("no number")?;
+        let network = fs::read_link(format!("/proc/{number}/ns/net"));
+        let is_there = network.is_ok_and(|of| of.display().to_string() == address.trim());
+        if is_there && process.contains(" lab agent ") {
+            return Ok(number.parse()?);
+        }
+    }
+    anyhow::bail!("no agent of {node}")
+}
+
+#[test]
+fn an_agent_that_does_not_answer_holds_nothing_up_and_is_named() -> Result<()> {
+    let lab = TestLab::new("silent")?;
+    lab.up(&["--nodes", "2"])?;
+    let before = lab.agrees()?;
+    let closed = "{kind: NetworkPolicy, apiVersion: networking.k8s.io/v1, metadata: {name: closed, \
+                  namespace: shop}, spec: {podSelector: {}, policyTypes: [Ingress]}}";
+    let closed = lab.file("closed.yaml", closed)?;
+    let process = agent(&lab, "node-2")?;
+    ensure!(Command::new("kill").args(["-STOP", &process.to_string()]).status()?.success());
+    let begin = Instant::now();
+    let apply = lab.run("apply", &[&closed])?;
+    assert_eq!(apply.status.code(), Some(2));
+    ensure!(begin.elapsed().as_secs() < 30, "{:?}", begin.elapsed());
+    let text = String::from_utf8(apply.stderr)?;
+    ensure!(
+        text.contains("the lab is as it was before: the agent of node-2 does not answer"),
+        "{text}"
+    );
+    ensure!(text.contains("`weir lab kill-agent node-2`"), "{text}");
+    let status = lab.done("status", &[])?;
+    ensure!(status.contains("node-1: agent runs"), "{status}");
+    ensure!(status.contains("node-2: agent does not answer"), "{status}");
+    let flows = lab.run("flows", &[])?;
+    ensure!(
+        String::from_utf8(flows.stderr)?.contains("newer flows of node-2 are missing"),
+        "not said"
+    );
+    let killed = lab.done("kill-agent", &["node-2"])?;
+    ensure!(killed.contains("a new agent enforces the policies"), "{killed}");
+    assert_eq!(lab.agrees()?, before);
+    lab.done("apply", &[&closed])?;
+    ensure!(lab.agrees()? < before);
+    lab.done("down", &[])?;
+    lab.is_clean_in_the_end()
+}
+
+#[test]
+fn a_node_that_was_detached_is_told_and_not_put_back() -> Result<()> {
+    let lab = TestLab::new("unpinned")?;
+    let closed = "{kind: NetworkPolicy, apiVersion: networking.k8s.io/v1, metadata: {name: closed, \
+                  namespace: shop}, spec: {podSelector: {}, policyTypes: [Ingress]}}";
+    let closed = lab.file("closed.yaml", closed)?;
+    lab.up(&[&closed])?;
+    let before = lab.agrees()?;
+    let process = agent(&lab, "node-1")?.to_string();
+    let mut detach = Command::new("nsenter");
+    detach.args(["--mount", "--net", "--target", &process, WEIR, "dataplane", "detach"]);
+    let detached = detach.args(["--pins", "/sys/fs/bpf/weir/node-1"]).output()?;
+    ensure!(detached.status.success(), "{}", String::from_utf8_lossy(&detached.stderr));
+    let apply = lab.run("apply", &[&closed])?;
+    assert_eq!(apply.status.code(), Some(2));
+    let text = String::from_utf8(apply.stderr)?;
+    ensure!(text.contains("nothing is enforced on node-1"), "{text}");
+    ensure!(text.contains("`weir lab kill-agent node-1`"), "{text}");
+    let status = lab.done("status", &[])?;
+    ensure!(status.contains("NOTHING IS ENFORCED"), "{status}");
+    let killed = lab.done("kill-agent", &["node-1"])?;
+    ensure!(killed.contains("a new agent enforces the policies"), "{killed}");
+    // What Services translate is decided a turn later.
+    let end = Instant::now() + std::time::Duration::from_secs(20);
+    while lab.agrees().ok() != Some(before) {
+        ensure!(Instant::now() < end, "it does not enforce again");
+    }
+    ensure!(!lab.done("status", &[])?.contains("NOTHING IS ENFORCED"));
+    lab.done("down", &[])?;
+    lab.is_clean_in_the_end()
+}
+
+#[test]
+fn what_is_too_much_for_a_node_is_told_by_the_command() -> Result<()> {
+    let lab = TestLab::new("toomuch")?;
+    let rule = |n: u32| {
+        format!(
+            "  - {{from: [{{ipBlock: {{cidr: 10.{}.{}.0/25}}}}], ports: [{{port: {}}}]}}\n",
+            n / 250,
+            n % 250,
+            1000 + n
+        )
+    };
+    let rules: String = (0..1100).map(rule).collect();
+    let many = lab.file("many.yaml", &format!("kind: NetworkPolicy\napiVersion: networking.k8s.io/v1\nmetadata: \
+        {{name: many, namespace: shop}}\nspec:\n  podSelector: {{matchLabels: {{app: web}}}}\n  ingress:\n{rules}"))?;
+    lab.up(&[])?;
+    let apply = lab.run("apply", &[&many])?;
+    let said = String::from_utf8(apply.stderr)?;
+    ensure!(said.contains("warning: node-1: "), "{said}");
+    let done = String::from_utf8(apply.stdout)?;
+    ensure!(done.contains("applied, but not all as the policies say"), "{done}");
+    lab.done("down", &[])?;
+    let up = lab.command("up").arg(&lab.manifests).arg(&many).output()?;
+    let said = String::from_utf8(up.stderr)?;
+    ensure!(up.status.success() && said.contains("warning: node-1: "), "{said}");
+    lab.done("down", &[])?;
+    lab.is_clean_in_the_end()
+}

@@ -6,11 +6,17 @@ use crate::load::{read, show};
 use crate::{Console, ExpectedError, Outcome};
 use finding_model::Finding;
 use flow_formats::text;
-use lab::{Change, Effect, Effects, ExpectedVerdict, Picture, PolicyMode};
+use lab::{AgentStatus, Change, Changed, Effect, Effects, ExpectedVerdict, Picture, PolicyMode};
 use report_formats::{Role, counted, visible};
 use std::collections::BTreeSet;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Until the agent that follows one that was ended has taken over.
+const NEXT_AGENT: Duration = Duration::from_secs(15);
+const POLL: Duration = Duration::from_millis(20);
 
 /// Those of a large change are for `weir lint`.
 const MOST_FINDINGS: usize = 5;
@@ -127,8 +133,24 @@ pub(super) fn kill_agent(
     args: &KillAgentArgs,
     console: &mut Console,
 ) -> Result<Outcome, ExpectedError> {
-    args.which.client()?.kill_agent(&args.node)?;
-    made(&[], "killed", console)
+    let client = args.which.client()?;
+    let restarts = |agents: &[AgentStatus]| {
+        agents.iter().find(|agent| agent.node == args.node).map_or(0, |agent| agent.restarts)
+    };
+    let before = restarts(&client.status()?.agents);
+    client.kill_agent(&args.node)?;
+    let end = Instant::now() + NEXT_AGENT;
+    while Instant::now() < end {
+        let agents = client.status()?.agents;
+        let agent = agents.iter().find(|agent| agent.node == args.node);
+        if agent.is_some_and(|agent| agent.restarts > before && agent.epoch > 0) {
+            return made(&Changed::default(), "killed; a new agent enforces the policies", console);
+        }
+        thread::sleep(POLL);
+    }
+    let late =
+        "killed; the new agent does not enforce the policies yet: `weir lab status` says why";
+    made(&Changed::default(), late, console)
 }
 
 pub(super) fn apply(args: &ApplyArgs, console: &mut Console) -> Result<Outcome, ExpectedError> {
@@ -142,14 +164,14 @@ pub(super) fn apply(args: &ApplyArgs, console: &mut Console) -> Result<Outcome, 
     let keep_going = args.reading.keep_going;
     let change = Change { files, keep_going, mode, ..Change::default() };
     let client = args.which.client()?;
-    let notes = client.change(change)?;
+    let changed = client.change(change)?;
     write_findings(&client.picture()?, &names, console)?;
     let done = match mode {
         PolicyMode::Enforce => "applied",
         PolicyMode::Observe => "applied; the policies deny nothing, they report",
         PolicyMode::Staged => "staged; flows say what the policies would do",
     };
-    made(&notes, done, console)
+    made(&changed, done, console)
 }
 
 /// What the checks find in these files, each in a line: in the lab, they know every namespace and pod.
@@ -185,31 +207,39 @@ fn write_findings(
 
 pub(super) fn delete(args: &DeleteArgs, console: &mut Console) -> Result<Outcome, ExpectedError> {
     let change = Change { removed: args.objects.clone(), ..Change::default() };
-    let notes = args.which.client()?.change(change)?;
-    made(&notes, "deleted", console)
+    let changed = args.which.client()?.change(change)?;
+    made(&changed, "deleted", console)
 }
 
 pub(super) fn stop(args: &PodsArgs, console: &mut Console) -> Result<Outcome, ExpectedError> {
-    let notes = args.which.client()?.stop_pods(args.pods.clone())?;
-    made(&notes, "stopped", console)
+    let changed = args.which.client()?.stop_pods(args.pods.clone())?;
+    made(&changed, "stopped", console)
 }
 
 pub(super) fn start(args: &PodsArgs, console: &mut Console) -> Result<Outcome, ExpectedError> {
-    let notes = args.which.client()?.start_pods(args.pods.clone())?;
-    made(&notes, "started", console)
+    let changed = args.which.client()?.start_pods(args.pods.clone())?;
+    made(&changed, "started", console)
 }
 
 pub(super) fn roll(args: &RollArgs, console: &mut Console) -> Result<Outcome, ExpectedError> {
-    let notes = args.which.client()?.roll(args.workloads.clone())?;
-    made(&notes, "rolled", console)
+    let changed = args.which.client()?.roll(args.workloads.clone())?;
+    made(&changed, "rolled", console)
 }
 
-fn made(notes: &[String], done: &str, console: &mut Console) -> Result<Outcome, ExpectedError> {
-    for note in notes {
+fn made(changed: &Changed, done: &str, console: &mut Console) -> Result<Outcome, ExpectedError> {
+    for note in &changed.notes {
         writeln!(console.err, "note: {}", visible(note))?;
     }
-    writeln!(console.out, "{done}")?;
+    write_problems(&changed.problems, console)?;
+    let but = if changed.problems.is_empty() { "" } else { ", but not all as the policies say" };
+    writeln!(console.out, "{done}{but}")?;
     Ok(Outcome::Yes)
+}
+
+/// What nodes do not enforce as the policies say.
+pub(super) fn write_problems(problems: &[String], console: &mut Console) -> io::Result<()> {
+    let warning = console.err_palette.paint(Role::Warning, "warning");
+    problems.iter().try_for_each(|problem| writeln!(console.err, "{warning}: {}", visible(problem)))
 }
 
 pub(super) fn diff(args: &DiffArgs, console: &mut Console) -> Result<Outcome, ExpectedError> {

@@ -2,7 +2,7 @@
 
 use super::WhichArgs;
 use super::ends::{EndArgument, Ends};
-use super::flows::read;
+use super::flows::{read, write_missing};
 use crate::{Console, ExpectedError, Outcome};
 use flow_model::{Flow, Timestamp};
 use lab::Client;
@@ -72,11 +72,11 @@ fn write_flows(
     console: &mut Console,
 ) -> Result<(), ExpectedError> {
     console.out.flush()?;
-    let mut shown = Vec::new();
+    let (mut shown, mut missing) = (Vec::new(), Vec::new());
     for _ in 0..MOST_TRIES {
         thread::sleep(FLOWS_COME);
         let mut lines = Vec::new();
-        client.flows(false, false, |more, _| {
+        missing = client.flows(false, false, |more, _| {
             lines.extend(more);
             ControlFlow::Continue(())
         })?;
@@ -90,6 +90,7 @@ fn write_flows(
             break;
         }
     }
+    write_missing(&missing, console)?;
     for flow in &shown {
         flow_formats::text::write(&mut console.err, flow, console.err_palette)?;
     }

@@ -85,7 +85,7 @@ pub(super) fn run(args: &FlowsArgs, console: &mut Console) -> Result<Outcome, Ex
     let mut failed = None;
     let mut first = args.last;
     let (mut seen, mut shown) = (0, 0);
-    client.flows(args.follow, args.new, |lines, missed| {
+    let missing = client.flows(args.follow, args.new, |lines, missed| {
         seen += lines.len();
         match write(&wanted, (&lines, missed), first.take(), console) {
             Ok(n) => {
@@ -98,6 +98,7 @@ pub(super) fn run(args: &FlowsArgs, console: &mut Console) -> Result<Outcome, Ex
             }
         }
     })?;
+    write_missing(&missing, console)?;
     if shown == 0 && failed.is_none() && !args.follow {
         writeln!(console.err, "none of {} is such a one", counted(seen, "flow"))?;
     }
@@ -180,4 +181,16 @@ fn is_port(port: &PortArgument, flow: &Flow) -> bool {
         }
         PortArgument::Named { .. } | PortArgument::Portless(_) => false,
     }
+}
+
+/// Not all that happened is there.
+pub(super) fn write_missing(nodes: &[String], console: &mut Console) -> io::Result<()> {
+    if nodes.is_empty() {
+        return Ok(());
+    }
+    let nodes = nodes.join(", ");
+    writeln!(
+        console.err,
+        "warning: newer flows of {nodes} are missing: the agent does not answer; `weir lab status` says more"
+    )
 }

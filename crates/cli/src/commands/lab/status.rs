@@ -82,15 +82,28 @@ fn write_enforcement(status: &Status, console: &mut Console) -> std::io::Result<
         writeln!(out, "established connections outlive a change that denies them")?;
     }
     for agent in &status.agents {
-        let AgentStatus { node, running, epoch, restarts, repaired, .. } = agent;
-        let running = if *running { "runs" } else { "does not run; what it wrote holds" };
+        let AgentStatus { node, running, answers, detached, epoch, restarts, repaired, .. } = agent;
+        let running = match (running, answers) {
+            (true, true) => "runs",
+            (true, false) => "does not answer",
+            (false, _) => "does not run",
+        };
         write!(out, "{node}: agent {running}, change {epoch}")?;
         if *restarts > 0 {
             write!(out, ", started again {}", counted(*restarts, "time"))?;
         }
         writeln!(out)?;
+        let warning = palette.paint(Role::Warning, "warning");
+        if *detached {
+            writeln!(out, "  {warning}: NOTHING IS ENFORCED here: its data plane was detached")?;
+        } else if agent.running && !answers {
+            writeln!(
+                out,
+                "  {warning}: what the agent wrote holds, and changes are refused: `weir lab kill-agent {node}` \
+                 starts another one"
+            )?;
+        }
         if *repaired > 0 {
-            let warning = palette.paint(Role::Warning, "warning");
             let (pods, were) =
                 (counted(*repaired, "pod"), if *repaired == 1 { "was" } else { "were" });
             writeln!(

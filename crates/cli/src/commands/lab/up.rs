@@ -1,6 +1,7 @@
 //! `weir lab up`: manifests in, a running lab out.
 
 use super::WhichArgs;
+use super::change::write_problems;
 use super::enter::code;
 use crate::arguments::{InputArgs, ProfileArgument};
 use crate::load::load;
@@ -142,6 +143,10 @@ fn write_up(status: &Status, start: Instant, console: &mut Console) -> Result<()
     for note in &status.notes {
         writeln!(console.err, "note: {}", visible(note))?;
     }
+    let problems = status.agents.iter().flat_map(|agent| {
+        agent.problems.iter().map(move |problem| format!("{}: {problem}", agent.node))
+    });
+    write_problems(&problems.collect::<Vec<_>>(), console)?;
     writeln!(
         console.out,
         "lab {} is up: {} on {}, {}, {} ms",

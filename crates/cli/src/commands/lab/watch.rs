@@ -53,7 +53,7 @@ pub(super) fn run(args: &WatchArgs, console: &mut Console) -> Result<Outcome, Ex
     match ended? {
         Ended::ByUser => Ok(Outcome::Yes),
         Ended::ByLab => match follower.join() {
-            Ok(result) => result.map(|()| Outcome::Yes).map_err(ExpectedError::Lab),
+            Ok(result) => result.map(|_missing| Outcome::Yes).map_err(ExpectedError::Lab),
             Err(panic) => std::panic::resume_unwind(panic),
         },
     }
