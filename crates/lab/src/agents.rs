@@ -282,8 +282,7 @@ impl Shared {
         self.with(node, |known| {
             known.input = input.map(hear);
             known.pid = Some(Pid::from_child(&child));
-            // Its predecessor said what that one enforced.
-            (known.applied, known.trouble) = (0, None);
+            known.trouble = None;
             known.tell();
             if self.stands.load(Ordering::Relaxed) {
                 known.say(Word::Settle);
@@ -298,7 +297,8 @@ impl Shared {
             Some(output) => self.listen(node, BufReader::new(output)),
             None => Ok(()),
         };
-        self.with(node, |known| (known.input, known.pid) = (None, None));
+        // Until the next one says so, nobody vouches for what the kernel holds.
+        self.with(node, |known| (known.input, known.pid, known.applied) = (None, None, 0));
         let status = end(&mut child)
             .map_err(|source| LabError::Process { what: "wait for an agent", source })?;
         let words = last_words_of(last_words);
