@@ -68,9 +68,13 @@ pub(crate) fn deny(decider: Decider) -> Option<Trace> {
     Some(Trace { verdict: FlowVerdict::Deny, decider })
 }
 
+/// The first version knew no places of theirs.
 fn isolating() -> Decider {
-    let place = Place { file: "pay.yaml".to_owned(), line: 3, column: 1 };
-    let policies = [("pay/default-deny", Some(place)), ("pay/db", None)];
+    isolating_at(None)
+}
+
+fn isolating_at(place: Option<Place>) -> Decider {
+    let policies = [("pay/default-deny", place), ("pay/db", None)];
     let mentions = policies.map(|(path, place)| PolicyMention {
         policy: policy(PolicyKind::NetworkPolicy, path),
         place,
@@ -128,6 +132,12 @@ fn closed() -> Flow {
         lost_before: 7,
         ..opened()
     }
+}
+
+/// As [`denied_by_default`], by a policy that is in a file.
+pub(crate) fn denied_by_a_file() -> Flow {
+    let place = Place { file: "pay.yaml".to_owned(), line: 3, column: 1 };
+    Flow { decision: deny(isolating_at(Some(place))), ..denied_by_default() }
 }
 
 pub(crate) fn denied_by_default() -> Flow {

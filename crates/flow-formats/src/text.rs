@@ -200,6 +200,16 @@ mod tests {
     }
 
     #[test]
+    fn a_default_deny_says_where_its_policies_stand() {
+        let mut line = Vec::new();
+        write(&mut line, &fixtures::denied_by_a_file(), Palette::Plain).unwrap();
+        let line = String::from_utf8(line).unwrap();
+        assert!(
+            line.contains("NetworkPolicy pay/default-deny (pay.yaml:3:1), NetworkPolicy pay/db")
+        );
+    }
+
+    #[test]
     fn what_no_rule_decided_says_so() {
         let mut lines = Vec::new();
         for flow in fixtures::without_a_rule() {

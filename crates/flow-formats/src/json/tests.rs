@@ -57,6 +57,14 @@ fn holds(now: &Value, first: &Value) -> bool {
 }
 
 #[test]
+fn places_of_policies_that_deny_by_default_come_back() {
+    let flow = fixtures::denied_by_a_file();
+    let line = written(&flow);
+    assert!(line.contains(r#""file":"pay.yaml","line":3,"column":1"#), "{line}");
+    assert_eq!(read(line.as_bytes()), [Ok(flow)]);
+}
+
+#[test]
 fn decisions_without_a_rule_come_back() {
     let written: String = fixtures::without_a_rule().iter().map(written).collect();
     for by in ["self-traffic", "no-policy-yet", "deny-everything"] {
