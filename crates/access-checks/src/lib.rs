@@ -1,0 +1,1 @@
+//! What identity providers and an API server say of a caller.

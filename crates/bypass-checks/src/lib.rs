@@ -1,0 +1,1 @@
+//! Ways around the gateway: closed, compared with the audit log, listed.

@@ -1,0 +1,1 @@
+//! A ledger on disk, and who watches it.

@@ -1,0 +1,1 @@
+//! Recordings over HTTP, and the page that plays them.

@@ -1,0 +1,1 @@
+//! A recording as asciicast, text, JSON and pcapng.

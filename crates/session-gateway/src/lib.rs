@@ -1,0 +1,1 @@
+//! The server in front of API servers that records privileged access.

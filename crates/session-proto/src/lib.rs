@@ -1,0 +1,1 @@
+//! What clients and runtimes say on the wire of a privileged session.

@@ -1,0 +1,1 @@
+//! What a recording shows: screens, command lines, files and text.

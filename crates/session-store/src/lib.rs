@@ -1,0 +1,1 @@
+//! Recordings on disk and in object storage: written, recovered, sealed, read.
