@@ -22,13 +22,13 @@ else
 endif
 
 .NOTPARALLEL:
-.PHONY: help test fmt clippy tidy deny doc transcript unit demo demo-live bench fuzz
+.PHONY: help test fmt clippy tidy deny doc transcript web unit demo demo-live bench fuzz
 
 help: ## List what can be run
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 # The counting step comes last: its last line is `N passed, N failed`.
-test: fmt clippy tidy deny doc transcript unit ## Check and test everything
+test: web fmt clippy tidy deny doc transcript unit ## Check and test everything
 fmt clippy tidy deny doc transcript unit: | toolchain
 
 .PHONY: toolchain
@@ -37,6 +37,25 @@ toolchain:
 	@command -v cc >/dev/null && command -v clang >/dev/null && command -v pkg-config >/dev/null && command -v nft >/dev/null \
 	  && command -v ip >/dev/null && command -v curl >/dev/null \
 	  && [[ -e /usr/include/libelf.h && -e /usr/include/zlib.h ]] || $(MAKE) --no-print-directory packages
+
+# Beside the compilers: what a Kubernetes in namespaces is made of (testbed/), and a browser for the page.
+.PHONY: testbed-toolchain
+testbed-toolchain: toolchain
+	@command -v go >/dev/null || { echo "go is missing: the testbed is built with it, install it from https://go.dev/dl" >&2; exit 1; }
+	@command -v npm >/dev/null || { echo "npm is missing: the page is built with it, install Node.js from https://nodejs.org" >&2; exit 1; }
+	@command -v etcd >/dev/null && command -v runc >/dev/null && command -v conntrack >/dev/null \
+	  && command -v chromium >/dev/null && command -v tcpdump >/dev/null && command -v tmux >/dev/null \
+	  && [[ -d /usr/lib/cni && -e /usr/bin/busybox ]] && python3 -c 'import ensurepip, venv' \
+	  || $(MAKE) --no-print-directory testbed-packages
+
+.PHONY: testbed-packages
+testbed-packages:
+	apt-get update -q && apt-get install -qy --no-install-recommends \
+	  etcd-server etcd-client runc containernetworking-plugins busybox-static conntrack chromium tcpdump tmux \
+	  python3-venv
+
+web: testbed-toolchain ## Check and build the page, which the binary then has in it
+	cd web && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build
 
 # A bare Debian has no C linker, which Rust needs, nothing to compile and load programs for the kernel, no
 # packet filter for the lab's Services, and nothing that the lab's tests run in pods.
