@@ -1,0 +1,198 @@
+//! Measures what the gateway costs a session: `cargo xtask bench gateway`.
+//!
+//! One run stands all ways side by side: a client that speaks TLS and WebSocket to an API server directly, through a
+//! process that only copies bytes, and through the gateway, whose recordings are written as a configuration says.
+//! Client and API server are this process; what is in between is a process of its own, so that its memory
+//! and CPU time are its own. Deliberately absent: real clients, whose own time would hide what is measured.
+#![expect(clippy::print_stdout, reason = "a bench prints")]
+#![expect(clippy::cast_precision_loss, reason = "figures for people")]
+
+mod certificates;
+mod client;
+mod gateway;
+mod measures;
+mod process;
+mod splice;
+mod upstream;
+
+use anyhow::{Context as _, Result, bail};
+use certificates::Certificates;
+use client::Target;
+use gateway::{Durability, Gateway};
+use measures::{Bulk, Sample};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use process::Watched;
+use rustls::ClientConfig;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Arc;
+
+const KEYS: usize = 3000;
+const OPENINGS: usize = 300;
+const BULK_BYTES: u64 = 1 << 30;
+const IDLE_SESSIONS: usize = 5000;
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["splice", listen, upstream] => {
+            runtime.block_on(splice::serve(listen.parse()?, upstream.parse()?))
+        }
+        [weir, names @ ..] => runtime.block_on(measure(&PathBuf::from(weir), names)),
+        [] => bail!("usage: gateway-bench WEIR [echo] [open] [bulk] [idle]"),
+    }
+}
+
+struct Bench {
+    tls: Arc<ClientConfig>,
+    direct: Target,
+    splice: (Target, Watched),
+    /// In the order of [`Durability::ALL`].
+    gateways: Vec<Gateway>,
+    folder: PathBuf,
+}
+
+async fn measure(weir: &std::path::Path, names: &[&str]) -> Result<()> {
+    raise_files()?;
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        bail!("a cryptography was installed before");
+    }
+    let bench = Bench::start(weir).await?;
+    let wanted = |name: &str| names.is_empty() || names.contains(&name);
+    if wanted("echo") {
+        bench.echo().await?;
+    }
+    if wanted("open") {
+        bench.open().await?;
+    }
+    if wanted("bulk") {
+        bench.bulk().await?;
+    }
+    if wanted("idle") {
+        bench.idle().await?;
+    }
+    Ok(())
+}
+
+/// Each held session is two files here, and several in the gateway.
+fn raise_files() -> Result<()> {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).context("raising the limit of open files")
+}
+
+impl Bench {
+    async fn start(weir: &std::path::Path) -> Result<Self> {
+        let folder =
+            std::env::temp_dir().join(format!("weir-gateway-bench-{}", std::process::id()));
+        let certificates = Certificates::make(&folder.join("certificates"))?;
+        let upstream = upstream::serve(certificates.server()?).await?;
+        let listen = process::free_address()?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["splice", &listen.to_string(), &upstream.to_string()]);
+        let splice = (Target { address: listen, base: "" }, Watched::start(command, listen)?);
+        let gateways = Durability::ALL
+            .into_iter()
+            .map(|durability| Gateway::start(weir, &folder, &certificates, upstream, durability))
+            .collect::<Result<_>>()?;
+        let tls = certificates.client()?;
+        Ok(Self { tls, direct: Target { address: upstream, base: "" }, splice, gateways, folder })
+    }
+
+    fn ways(&self) -> Vec<(String, Target, Option<&Watched>)> {
+        let mut ways = vec![
+            ("direct".to_owned(), self.direct.clone(), None),
+            ("splice".to_owned(), self.splice.0.clone(), Some(&self.splice.1)),
+        ];
+        for gateway in &self.gateways {
+            let name = format!("gateway, {}", gateway.durability.word());
+            ways.push((name, gateway.target.clone(), Some(&gateway.process)));
+        }
+        ways
+    }
+
+    async fn echo(&self) -> Result<()> {
+        let ways = self.ways();
+        let targets: Vec<Target> = ways.iter().map(|(_, target, _)| target.clone()).collect();
+        let samples = measures::echoes(&self.tls, &targets, KEYS).await?;
+        println!("echo of a key, {KEYS} on each way in turn, µs");
+        println!(
+            "{:<22}{:>9}{:>9}{:>9}{:>12}{:>12}",
+            "", "p50", "p95", "p99", "added p50", "added p99"
+        );
+        let direct =
+            samples.first().map_or((0.0, 0.0), |sample| (micros(sample, 500), micros(sample, 990)));
+        for ((name, _, _), sample) in ways.iter().zip(&samples) {
+            println!(
+                "{name:<22}{:>9.0}{:>9.0}{:>9.0}{:>12.0}{:>12.0}",
+                micros(sample, 500),
+                micros(sample, 950),
+                micros(sample, 990),
+                micros(sample, 500) - direct.0,
+                micros(sample, 990) - direct.1,
+            );
+        }
+        Ok(())
+    }
+
+    async fn open(&self) -> Result<()> {
+        println!("from connecting to the runtime's first message, {OPENINGS} times, ms");
+        println!("{:<22}{:>9}{:>9}", "", "p50", "p99");
+        for (name, target, _) in self.ways() {
+            let sample = measures::openings(&self.tls, &target, OPENINGS).await?;
+            println!(
+                "{name:<22}{:>9.2}{:>9.2}",
+                micros(&sample, 500) / 1e3,
+                micros(&sample, 990) / 1e3
+            );
+        }
+        Ok(())
+    }
+
+    async fn bulk(&self) -> Result<()> {
+        println!(
+            "1 GiB in frames of 32 KiB, MiB/s by the clock and by CPU time of what is in between"
+        );
+        println!("{:<22}{:>10}{:>12}{:>10}{:>12}", "", "stdout", "a core", "stdin", "a core");
+        for (name, target, process) in self.ways() {
+            let down = measures::bulk(&self.tls, &target, BULK_BYTES, process).await?;
+            let up = measures::upload(&self.tls, &target, BULK_BYTES, process).await?;
+            let (down, down_core) = rates(&down);
+            let (up, up_core) = rates(&up);
+            println!("{name:<22}{down:>10.0}{down_core:>12}{up:>10.0}{up_core:>12}");
+        }
+        Ok(())
+    }
+
+    async fn idle(&self) -> Result<()> {
+        let Some(gateway) = self.gateways.first() else { return Ok(()) };
+        let idle =
+            measures::idle(&self.tls, &gateway.target, IDLE_SESSIONS, &gateway.process).await?;
+        println!(
+            "{} idle sessions held: {:.1} KiB each, {:.0} ms CPU a minute in all",
+            idle.held,
+            idle.bytes_a_session as f64 / 1024.0,
+            idle.cpu_a_minute.as_secs_f64() * 1e3
+        );
+        Ok(())
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        self.gateways.clear();
+        drop(std::fs::remove_dir_all(&self.folder));
+    }
+}
+
+fn micros(sample: &Sample, part: usize) -> f64 {
+    sample.at(part).as_secs_f64() * 1e6
+}
+
+fn rates(bulk: &Bulk) -> (f64, String) {
+    let mib = (BULK_BYTES >> 20) as f64;
+    let core =
+        bulk.cpu.map_or_else(|| "—".to_owned(), |cpu| format!("{:.0}", mib / cpu.as_secs_f64()));
+    (mib / bulk.took.as_secs_f64(), core)
+}
