@@ -60,8 +60,10 @@ impl Watched {
 impl Drop for Watched {
     fn drop(&mut self) {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap_or(i32::MAX));
-        drop(kill(pid, Signal::SIGKILL));
-        drop(self.child.wait());
+        // A process that is gone already is what was wanted.
+        if kill(pid, Signal::SIGKILL).is_ok() {
+            drop(self.child.wait());
+        }
     }
 }
 

@@ -148,7 +148,11 @@ async fn sink(socket: &mut Socket) -> Option<()> {
         match message.ok()? {
             Message::Binary(bytes) if bytes.as_ref() == [255, 0] => return Some(()),
             Message::Close(_) => return None,
-            _ => {}
+            Message::Text(_)
+            | Message::Binary(_)
+            | Message::Ping(_)
+            | Message::Pong(_)
+            | Message::Frame(_) => {}
         }
     }
     None
@@ -166,7 +170,11 @@ async fn echo(socket: &mut Socket) -> Option<()> {
                 socket.send(Message::Binary(answer.into())).await.ok()?;
             }
             Message::Close(_) => return None,
-            _ => {}
+            Message::Text(_)
+            | Message::Binary(_)
+            | Message::Ping(_)
+            | Message::Pong(_)
+            | Message::Frame(_) => {}
         }
     }
     None
