@@ -1,0 +1,131 @@
+//! Reads a raw recording chunk by chunk, with or without keys.
+
+use crate::chunk::{CHAIN_BYTES, Chunk, ChunkKind, HEADER_BYTES, Head, chained, section_digest};
+use crate::error::{Break, ReadError};
+use crate::header::Digest;
+use crate::seal::{self, FRAME_BYTES, MAX_SEAL_BODY_BYTES, Seal};
+use crate::source::Source;
+use crate::window::Window;
+use bytes::Bytes;
+
+/// Where a reader is, and what has to come next there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) offset: u64,
+    pub(crate) head: Head,
+    pub(crate) records: u64,
+    pub(crate) last_us: u64,
+    pub(crate) sent_bytes: u64,
+    pub(crate) ended: bool,
+}
+
+/// A chunk, whole and where the chain says it belongs.
+#[derive(Debug, Clone)]
+pub(crate) struct RawChunk {
+    pub(crate) chunk: Chunk,
+    pub(crate) header: Bytes,
+    pub(crate) output: Bytes,
+    pub(crate) input: Bytes,
+}
+
+/// What stands at a place.
+#[derive(Debug)]
+pub(crate) enum Found {
+    Chunk(Box<RawChunk>),
+    Seal(Box<Seal>),
+    /// The file ends here, perhaps inside of a chunk that is being written.
+    Nothing,
+}
+
+impl Place {
+    pub(crate) const fn first(header_bytes: u64, header: Digest) -> Self {
+        Self {
+            offset: header_bytes,
+            head: Head { chunks: 0, chain: header },
+            records: 0,
+            last_us: 0,
+            sent_bytes: 0,
+            ended: false,
+        }
+    }
+
+    /// Reads what stands here and goes behind it.
+    pub(crate) fn read<S: Source>(&mut self, window: &mut Window<S>) -> Result<Found, ReadError> {
+        let Some(first) = window.exactly(self.offset, seal::MAGIC.len())? else {
+            return Ok(Found::Nothing);
+        };
+        if first == seal::MAGIC.as_slice() {
+            return self.read_seal(window);
+        }
+        let Some((chunk, header)) = self.read_header(window)? else { return Ok(Found::Nothing) };
+        let sections = (chunk.output_bytes + chunk.input_bytes) as usize;
+        let rest = window.exactly(self.offset + HEADER_BYTES as u64, sections + CHAIN_BYTES)?;
+        let Some(rest) = rest else { return Ok(Found::Nothing) };
+        let output = rest.slice(..chunk.output_bytes as usize);
+        let input = rest.slice(chunk.output_bytes as usize..sections);
+        let chain =
+            chained(&self.head.chain, &header, &section_digest(&output), &section_digest(&input));
+        if rest.slice(sections..) != chain.as_slice() {
+            return Err(self.broken(Break::Chain));
+        }
+        self.pass(&chunk, chain);
+        Ok(Found::Chunk(Box::new(RawChunk { chunk, header, output, input })))
+    }
+
+    /// Reads a chunk's header and goes behind the chunk, trusting the chain that is written there. For finding a
+    /// place; what is then read from there is checked.
+    pub(crate) fn skip<S: Source>(
+        &mut self,
+        window: &mut Window<S>,
+    ) -> Result<Option<Chunk>, ReadError> {
+        let Some((chunk, _)) = self.read_header(window)? else { return Ok(None) };
+        let chain =
+            window.exactly(self.offset + chunk.total_bytes() - CHAIN_BYTES as u64, CHAIN_BYTES)?;
+        let Some(chain) = chain.and_then(|chain| Digest::try_from(chain.as_ref()).ok()) else {
+            return Ok(None);
+        };
+        self.pass(&chunk, chain);
+        Ok(Some(chunk))
+    }
+
+    pub(crate) fn read_header<S: Source>(
+        &self,
+        window: &mut Window<S>,
+    ) -> Result<Option<(Chunk, Bytes)>, ReadError> {
+        let Some(header) = window.exactly(self.offset, HEADER_BYTES)? else { return Ok(None) };
+        let chunk = Chunk::read(header.clone())
+            .map_err(|source| ReadError::Malformed { offset: self.offset, source })?;
+        let is_next = chunk.number == self.head.chunks
+            && chunk.first_record == self.records
+            && chunk.first_us >= self.last_us
+            && !self.ended;
+        if is_next { Ok(Some((chunk, header))) } else { Err(self.broken(Break::Order)) }
+    }
+
+    fn pass(&mut self, chunk: &Chunk, chain: Digest) {
+        *self = Self {
+            offset: self.offset + chunk.total_bytes(),
+            head: Head { chunks: self.head.chunks + 1, chain },
+            records: self.records + u64::from(chunk.n_records),
+            last_us: chunk.last_us,
+            sent_bytes: self.sent_bytes + chunk.sent_bytes(),
+            ended: chunk.kind == ChunkKind::End,
+        };
+    }
+
+    fn read_seal<S: Source>(&self, window: &mut Window<S>) -> Result<Found, ReadError> {
+        let malformed = |source| ReadError::Malformed { offset: self.offset, source };
+        let rest = window.length()?.saturating_sub(self.offset);
+        let longest = (MAX_SEAL_BODY_BYTES + FRAME_BYTES) as u64;
+        let length = usize::try_from(rest.min(longest + 1)).unwrap_or_default();
+        let Some(bytes) = window.exactly(self.offset, length)? else { return Ok(Found::Nothing) };
+        if seal::is_beginning(&bytes) {
+            return Ok(Found::Nothing);
+        }
+        Seal::read(&bytes).map(|seal| Found::Seal(Box::new(seal))).map_err(malformed)
+    }
+
+    pub(crate) const fn broken(&self, what: Break) -> ReadError {
+        ReadError::Broken { chunk: self.head.chunks, offset: self.offset, what }
+    }
+}

@@ -1,0 +1,4 @@
+//! Recordings from events to bytes and back.
+
+mod fixture;
+mod raw;
