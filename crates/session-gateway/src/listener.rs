@@ -1,0 +1,210 @@
+//! The address that clients reach: TCP, TLS, and one task a connection.
+//!
+//! HTTP/2 is offered for plain use of the API; clients that upgrade ask for HTTP/1.1 themselves (RFC 9113 has no
+//! upgrade, and extended CONNECT is not offered). Nothing is read from a connection faster than it is used.
+
+use crate::caller::Connection;
+use crate::chain::chain;
+use crate::dispatch;
+use crate::gateway::Gateway;
+use crate::pem::{self, PemError};
+use crate::config::Config;
+use http::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::ServerConfig;
+use rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_rustls::{TlsAcceptor, TlsStream};
+
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// From the end of an answer to the end of the next request's headers; Go's clients keep connections for 90 s.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(120);
+const HEADER_BYTES: usize = 64 << 10;
+const HEADER_COUNT: usize = 100;
+const STREAMS_OF_CONNECTION: u32 = 250;
+const WINDOW_BYTES: u32 = 256 << 10;
+const HTTP2_PING: Duration = Duration::from_secs(30);
+/// When no file descriptor is left, an accept fails at once and would again.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What keeps the gateway from listening.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    #[error(transparent)]
+    Pem(#[from] PemError),
+    #[error("could not use the certificate {path} with its key")]
+    Certificate {
+        path: PathBuf,
+        #[source]
+        source: rustls::Error,
+    },
+    #[error("could not check client certificates against {path}")]
+    Verifier {
+        path: PathBuf,
+        #[source]
+        source: VerifierBuilderError,
+    },
+    #[error("could not set up TLS")]
+    Tls(#[source] rustls::Error),
+    #[error("could not listen on {address}")]
+    Bind {
+        address: SocketAddr,
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+pub(crate) fn tls(config: &Config) -> Result<TlsAcceptor, ListenError> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(ListenError::Tls)?;
+    let builder = match &config.clients.certificate_authority {
+        None => builder.with_no_client_auth(),
+        Some(path) => {
+            let roots = Arc::new(pem::authorities(path)?);
+            let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider)
+                .allow_unauthenticated()
+                .build()
+                .map_err(|source| ListenError::Verifier { path: path.clone(), source })?;
+            builder.with_client_cert_verifier(verifier)
+        }
+    };
+    let path = &config.listen.certificate;
+    let mut tls = builder
+        .with_single_cert(pem::certificates(path)?, pem::key(&config.listen.key)?)
+        .map_err(|source| ListenError::Certificate { path: path.clone(), source })?;
+    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(tls)))
+}
+
+/// Accepts until the gateway stops. Connections beyond the limit wait in the kernel's queue.
+pub(crate) async fn serve(gateway: Arc<Gateway>, listener: TcpListener, tls: TlsAcceptor) {
+    let places = Arc::new(Semaphore::new(gateway.limits.connections));
+    loop {
+        let next = async {
+            let place = Arc::clone(&places).acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
+            () = gateway.stop.cancelled() => return,
+            next = next => next,
+        };
+        let (stream, address) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(error = chain(&error), "could not accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let (gateway, tls) = (Arc::clone(&gateway), tls.clone());
+        let tasks = gateway.tasks.clone();
+        tasks.spawn(async move {
+            connection(gateway, tls, stream, address).await;
+            drop(place);
+        });
+    }
+}
+
+async fn connection(gateway: Arc<Gateway>, tls: TlsAcceptor, stream: TcpStream, address: SocketAddr) {
+    let handshake = async {
+        stream.set_nodelay(true)?;
+        tls.accept(stream).await
+    };
+    let stream = match tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => {
+            tracing::debug!(error = chain(&error), %address, "no TLS connection came about");
+            return;
+        }
+        Err(_) => {
+            tracing::debug!(%address, "a TLS handshake took too long");
+            return;
+        }
+    };
+    let session = stream.get_ref().1;
+    let http2 = session.alpn_protocol() == Some(b"h2");
+    let certificates = session.peer_certificates().unwrap_or_default();
+    let connection = Arc::new(Connection {
+        address,
+        certificates: certificates.iter().map(|certificate| certificate.clone().into_owned()).collect(),
+    });
+    let io = TokioIo::new(TlsStream::from(stream));
+    let ended = if http2 {
+        serve_http2(&gateway, &connection, io).await
+    } else {
+        serve_http1(&gateway, &connection, io).await
+    };
+    if let Err(error) = ended {
+        tracing::debug!(error = chain(&error), %address, "a connection ended early");
+    }
+}
+
+type Io = TokioIo<TlsStream<TcpStream>>;
+
+async fn serve_http1(
+    gateway: &Arc<Gateway>,
+    connection: &Arc<Connection>,
+    io: Io,
+) -> Result<(), hyper::Error> {
+    let service = service_fn(|request| answer(gateway, connection, request));
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_headers(HEADER_COUNT)
+        .max_header_size(HEADER_BYTES)
+        .serve_connection(io, service)
+        .with_upgrades();
+    let mut served = std::pin::pin!(served);
+    tokio::select! {
+        ended = served.as_mut() => return ended,
+        () = gateway.stop.cancelled() => served.as_mut().graceful_shutdown(),
+    }
+    served.await
+}
+
+async fn serve_http2(
+    gateway: &Arc<Gateway>,
+    connection: &Arc<Connection>,
+    io: Io,
+) -> Result<(), hyper::Error> {
+    let service = {
+        let (gateway, connection) = (Arc::clone(gateway), Arc::clone(connection));
+        service_fn(move |request| {
+            let (gateway, connection) = (Arc::clone(&gateway), Arc::clone(&connection));
+            async move { answer(&gateway, &connection, request).await }
+        })
+    };
+    let served = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .max_header_list_size(u32::try_from(HEADER_BYTES).unwrap_or(u32::MAX))
+        .max_concurrent_streams(STREAMS_OF_CONNECTION)
+        .initial_stream_window_size(WINDOW_BYTES)
+        .initial_connection_window_size(WINDOW_BYTES * 4)
+        .keep_alive_interval(HTTP2_PING)
+        .serve_connection(io, service);
+    let mut served = std::pin::pin!(served);
+    tokio::select! {
+        ended = served.as_mut() => return ended,
+        () = gateway.stop.cancelled() => served.as_mut().graceful_shutdown(),
+    }
+    served.await
+}
+
+async fn answer(
+    gateway: &Arc<Gateway>,
+    connection: &Arc<Connection>,
+    request: Request<Incoming>,
+) -> Result<http::Response<crate::body::Body>, Infallible> {
+    Ok(dispatch::answer(gateway, connection, request).await)
+}
