@@ -1,5 +1,9 @@
 //! What a ledger holds: one entry for each thing that somebody may later have to prove.
 
+/// The tiles' format has 16 bits for the length of an entry. What is larger is kept elsewhere, and named here by
+/// its digest.
+pub const MAX_ENTRY_BYTES: usize = 65_535;
+
 /// An entry. The ledger commits to its bytes as they were written, and never writes it again from its parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -94,6 +98,17 @@ pub enum Fact {
     BreakGlass {
         user: String,
         what: String,
+    },
+    /// Checkpoints of this entry and of all after it are signed by another key.
+    KeyRotated {
+        /// The note that the old key and the new one signed; docs/formats/ledger.md.
+        statement: String,
+    },
+    /// A kind that this version does not know. It is in the ledger like any other, and verified like it.
+    Other {
+        kind: String,
+        /// What the entry says of it, in JSON as it was written.
+        body: String,
     },
 }
 

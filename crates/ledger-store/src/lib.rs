@@ -1,1 +1,31 @@
 //! A ledger on disk, and who watches it.
+//!
+//! [`Ledger`] adds entries to a folder that has C2SP's tlog-tiles in it: any program that reads those reads a
+//! ledger. `docs/design/ledger.md` argues how it is written, `docs/formats/ledger.md` says what the bytes are.
+//!
+//! # Invariants
+//! * What was acknowledged is on disk, under a checkpoint that is signed and on disk as well.
+//! * Nothing is signed that does not grow from all that was signed before.
+//! * Tiles and entries are on disk before the checkpoint that needs them.
+//! * After an error of the disk nothing is acknowledged until the ledger was opened again.
+//! * One process writes a ledger at a time.
+//!
+//! # Absent on purpose
+//! Reading entries back while they are written is for who reads the files; the writer answers no questions
+//! but how far it is.
+
+mod disk;
+mod entry_json;
+mod journal;
+mod layout;
+mod ledger;
+mod publisher;
+mod queue;
+mod recovery;
+mod writer;
+
+pub use disk::{Change, Disk, Fault, Watch};
+pub use entry_json::{EntryError, decode_entry, encode_entry};
+pub use journal::{End, Record, Scan, scan};
+pub use ledger::{AppendError, Clock, Committed, Failure, Ledger, LedgerOptions, Progress};
+pub use recovery::{OpenError, Recovered};

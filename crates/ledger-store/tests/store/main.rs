@@ -1,0 +1,6 @@
+//! Ledgers on disk.
+
+#![cfg(test)]
+
+mod support;
+mod writing;
