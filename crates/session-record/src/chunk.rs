@@ -47,6 +47,18 @@ pub struct Head {
     pub chain: Digest,
 }
 
+/// Sums up to a chunk that can be known without keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    pub head: Head,
+    /// Up to the end of the chunk, from the beginning of the file.
+    pub bytes: u64,
+    pub records: u64,
+    pub last_us: u64,
+    /// Bytes that the person sent.
+    pub sent_bytes: u64,
+}
+
 impl Chunk {
     pub(crate) fn write(&self) -> [u8; HEADER_BYTES] {
         let Self {

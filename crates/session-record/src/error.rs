@@ -20,6 +20,8 @@ pub enum ReadError {
     Version { found: u16 },
     #[error("the recording's header is not whole or was changed")]
     Header,
+    #[error("the second file does not continue this recording")]
+    NotContinued,
     #[error("the recording cannot be read at byte {offset}")]
     Malformed {
         offset: u64,

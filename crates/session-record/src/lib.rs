@@ -11,6 +11,7 @@
 //! keys are wrapped here; that is `session-store`'s.
 
 mod chunk;
+mod continuation;
 mod durability;
 mod error;
 mod event;
@@ -21,20 +22,23 @@ mod opening_code;
 mod raw;
 mod reader;
 mod record_code;
+mod scan;
 mod seal;
 mod source;
 mod window;
 mod wire;
 mod writer;
 
-pub use chunk::{Chunk, ChunkKind, Head, MAX_SECTION_BYTES};
+pub use chunk::{Chunk, ChunkKind, Head, MAX_SECTION_BYTES, Progress};
+pub use continuation::{Continuation, Continued};
 pub use error::{Break, ReadError};
 pub use event::{Compartment, Event, Record, Stream};
 pub use header::{Digest, FORMAT_VERSION, Header, HeaderError, MAX_HEADER_BODY_BYTES, WrongKey};
 pub use keys::{CipherRefused, DataKey, KeyPair, Keys};
-pub use opening::{Access, Client, Durability, Ending, Opening, SessionId, User};
+pub use opening::{Access, Client, Durability, Ending, NotASessionId, Opening, SessionId, User};
 pub use reader::Reader;
-pub use record_code::Step;
+pub use record_code::{Step, payload_bytes};
+pub use scan::{KeylessEnd, Scan};
 pub use seal::{MAX_SEAL_BODY_BYTES, PackedSeal, SEAL_RESERVE_BYTES, Seal, State, Torn, Totals};
 pub use source::{Source, SourceError};
 pub use wire::Malformed;

@@ -1,5 +1,9 @@
 //! What is known when a session begins, and what when it ends. It is part of the recording's header and seal.
 
+use std::fmt;
+use std::str::FromStr;
+use thiserror::Error;
+
 /// What a recording says of its session before the first byte. Not secret to whoever may list sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Opening {
@@ -97,4 +101,83 @@ pub enum Ending {
     GatewayStopped,
     /// The gateway was gone before it could end it; found at its next start.
     Recovered,
+}
+
+/// Longest reason in an ending; the rest of a longer one is cut off.
+const MAX_REASON_BYTES: usize = 8 << 10;
+
+impl Ending {
+    /// With reasons that fit into a seal.
+    pub(crate) fn bounded(self) -> Self {
+        match self {
+            Self::Finished { .. } | Self::ClientLeft | Self::GatewayStopped | Self::Recovered => {
+                self
+            }
+            Self::UpstreamLeft { why } => Self::UpstreamLeft { why: cut_off(why) },
+            Self::Killed { by, why } => Self::Killed { by: cut_off(by), why: cut_off(why) },
+            Self::Limit { which } => Self::Limit { which: cut_off(which) },
+            Self::RecordingFailed { why } => Self::RecordingFailed { why: cut_off(why) },
+            Self::Protocol { why } => Self::Protocol { why: cut_off(why) },
+        }
+    }
+}
+
+fn cut_off(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(MAX_REASON_BYTES));
+    text
+}
+
+/// Text that is no session's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error(
+    "a session's id is a UUID in lower case: 8, 4, 4, 4 and 12 hexadecimal digits with hyphens between"
+)]
+pub struct NotASessionId;
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = format!("{:032x}", self.0);
+        let mut rest = digits.as_str();
+        for (n, length) in GROUPS.into_iter().enumerate() {
+            let (group, after) = rest.split_at_checked(length).unwrap_or((rest, ""));
+            formatter.write_str(if n == 0 { "" } else { "-" })?;
+            formatter.write_str(group)?;
+            rest = after;
+        }
+        Ok(())
+    }
+}
+
+/// Digits between the hyphens of a UUID.
+const GROUPS: [usize; 5] = [8, 4, 4, 4, 12];
+
+impl FromStr for SessionId {
+    type Err = NotASessionId;
+
+    fn from_str(text: &str) -> Result<Self, NotASessionId> {
+        let digits = text.replace('-', "");
+        let id = u128::from_str_radix(&digits, 16).map(Self).or(Err(NotASessionId))?;
+        // One spelling, so that a name of a file and an id are one to one.
+        if id.to_string() == text { Ok(id) } else { Err(NotASessionId) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_has_one_spelling() {
+        let id = SessionId(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);
+        let text = "01234567-89ab-cdef-0123-456789abcdef";
+        assert_eq!((id.to_string().as_str(), text.parse()), (text, Ok(id)));
+        let others = [
+            "",
+            "01234567-89AB-cdef-0123-456789abcdef",
+            "0123456789abcdef0123456789abcdef",
+            "+1",
+            "../x",
+        ];
+        assert!(others.iter().all(|other| other.parse::<SessionId>().is_err()));
+    }
 }

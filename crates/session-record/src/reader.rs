@@ -78,7 +78,7 @@ impl<S: Source> Reader<S> {
 
     /// How far this reader is.
     pub const fn head(&self) -> Head {
-        self.place.head
+        self.place.progress.head
     }
 
     /// Whether the recording was sealed and every step was read.
@@ -157,12 +157,12 @@ impl<S: Source> Reader<S> {
     /// Goes to the first step that happened at `at_us` or later.
     pub fn seek(&mut self, at_us: u64) -> Result<(), ReadError> {
         self.open = None;
-        if self.place.last_us >= at_us {
+        if self.place.progress.last_us >= at_us {
             self.place = self.first;
         }
         loop {
             let before = self.place;
-            let is_chunk = self.window.exactly(before.offset, seal::MAGIC.len())?;
+            let is_chunk = self.window.exactly(before.progress.bytes, seal::MAGIC.len())?;
             if is_chunk.is_none_or(|bytes| bytes == seal::MAGIC.as_slice()) {
                 return Ok(());
             }
@@ -200,7 +200,9 @@ impl<S: Source> Iterator for Reader<S> {
     }
 }
 
-fn read_header<S: Source>(window: &mut Window<S>) -> Result<(Header, Digest, Place), ReadError> {
+pub(crate) fn read_header<S: Source>(
+    window: &mut Window<S>,
+) -> Result<(Header, Digest, Place), ReadError> {
     let prefix = window.exactly(0, PREFIX_BYTES)?.ok_or(ReadError::NotARecording)?;
     let prefix = Prefix::read(prefix).or(Err(ReadError::NotARecording))?;
     if prefix.magic != *RAW_MAGIC {

@@ -87,7 +87,8 @@ pub(crate) fn put_event(output: &mut Vec<u8>, input: &mut Vec<u8>, after_us: u64
 }
 
 /// How many bytes an event has that nothing bounds.
-pub(crate) fn payload_bytes(event: &Event) -> usize {
+#[must_use]
+pub fn payload_bytes(event: &Event) -> usize {
     match event {
         Event::Data { stream: _, bytes } => bytes.len(),
         Event::Status { text } | Event::ConnectionError { connection: _, text } => text.len(),

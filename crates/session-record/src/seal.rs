@@ -12,7 +12,7 @@ const LAST_BYTES: &[u8; 8] = b"weir-end";
 /// Longest body; reasons are the only part without a bound of their own, and are cut before.
 pub const MAX_SEAL_BODY_BYTES: usize = 64 << 10;
 /// What a writer keeps free on disk, so that an end and a seal always fit.
-pub const SEAL_RESERVE_BYTES: u64 = 160 << 10;
+pub const SEAL_RESERVE_BYTES: u64 = 64 << 10;
 /// Magic and length before the body; digest, length and last bytes after it.
 pub(crate) const FRAME_BYTES: usize = 12 + 32 + 12;
 
@@ -142,7 +142,6 @@ impl Totals {
 /// What the end chunk has encrypted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct End {
-    pub(crate) state: State,
     pub(crate) ending: Ending,
     pub(crate) at_ms: i64,
     pub(crate) totals: Totals,
@@ -150,8 +149,8 @@ pub(crate) struct End {
 
 impl End {
     pub(crate) fn write(&self) -> Vec<u8> {
-        let Self { state, ending, at_ms, totals } = self;
-        let mut bytes = vec![state_byte(*state)];
+        let Self { ending, at_ms, totals } = self;
+        let mut bytes = Vec::new();
         put_ending(&mut bytes, ending);
         put_signed(&mut bytes, *at_ms);
         totals.write(&mut bytes);
@@ -161,7 +160,6 @@ impl End {
     pub(crate) fn read(bytes: Bytes) -> Result<Self, Malformed> {
         let mut cursor = Cursor::new(bytes);
         let end = Self {
-            state: state(cursor.byte("the state")?)?,
             ending: ending(&mut cursor)?,
             at_ms: cursor.signed("the time of the end")?,
             totals: Totals::read(&mut cursor)?,
@@ -173,7 +171,8 @@ impl End {
 
 impl Seal {
     /// The seal as the file has it, from its magic to its last bytes.
-    pub(crate) fn write(&self) -> Vec<u8> {
+    #[must_use]
+    pub fn write(&self) -> Vec<u8> {
         let body = self.body();
         let length = u32::try_from(body.len()).unwrap_or(u32::MAX);
         let mut bytes = Vec::with_capacity(FRAME_BYTES + body.len());

@@ -1,10 +1,11 @@
 //! Where the bytes of a recording come from: a file, an object in a bucket, or bytes at hand.
 
 use bytes::Bytes;
+use std::fmt::Debug;
 use thiserror::Error;
 
 /// Bytes that can be read from any place. A source may grow, and does not change otherwise.
-pub trait Source {
+pub trait Source: Debug {
     /// How many bytes there are now.
     fn length(&self) -> Result<u64, SourceError>;
 

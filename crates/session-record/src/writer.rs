@@ -1,11 +1,12 @@
 //! Turns events into the bytes of a raw recording. Whoever has the file appends them; nothing is rewritten.
 
-use crate::chunk::{Chunk, ChunkKind, HEADER_BYTES, Head, chained, section_digest};
+use crate::chunk::{Chunk, ChunkKind, HEADER_BYTES, Head, Progress, chained, section_digest};
 use crate::event::{Compartment, Event, Stream};
 use crate::header::{Digest, Header, HeaderError};
 use crate::keys::{Cipher, CipherRefused, KeyPair, Purpose, TAG_BYTES};
 use crate::opening::Ending;
 use crate::record_code::{payload_bytes, put_event};
+use crate::scan::KeylessEnd;
 use crate::seal::{End, Seal, State, Totals};
 use bytes::Bytes;
 use std::mem;
@@ -15,8 +16,6 @@ use thiserror::Error;
 pub const CHUNK_BYTES: usize = 256 << 10;
 /// Longest text or object of one event. Data may be longer; it is written as several records.
 pub const MAX_EVENT_BYTES: usize = 1 << 20;
-/// Longest reason in an ending; the rest of a longer one is cut off.
-const MAX_REASON_BYTES: usize = 8 << 10;
 
 /// A recording that is being written.
 #[derive(Debug)]
@@ -73,8 +72,9 @@ pub enum BeginError {
 /// How a recording ended, and its last bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
-    /// Everything that was still in the buffer, the end chunk and the seal.
+    /// Everything that was still in the buffer, and the end chunk.
     pub bytes: Vec<u8>,
+    /// Comes after them. Its state may be changed when they could not be written where they belong; they may not.
     pub seal: Seal,
 }
 
@@ -102,10 +102,17 @@ impl Writer {
         self.header
     }
 
-    /// After all whole chunks.
+    /// After all that was cut.
     #[must_use]
-    pub const fn head(&self) -> Head {
-        Head { chunks: self.number, chain: self.chain }
+    pub const fn progress(&self) -> Progress {
+        let Written { bytes, totals, last_us } = self.written;
+        Progress {
+            head: Head { chunks: self.number, chain: self.chain },
+            bytes,
+            records: totals.records,
+            last_us,
+            sent_bytes: totals.stdin_bytes + totals.to_port_bytes,
+        }
     }
 
     /// How many bytes [`Self::cut`] would give, about.
@@ -214,33 +221,20 @@ impl Writer {
         Ok(bytes)
     }
 
-    /// Writes the end chunk and the seal.
+    /// Makes the end chunk and the seal.
     pub fn end(mut self, state: State, ending: Ending, at_ms: i64) -> Result<Ended, CipherRefused> {
         self.close(ChunkKind::Records)?;
-        let ending = bounded(ending);
+        let ending = ending.bounded();
         let Written { bytes: _, totals, last_us } = self.written;
-        let end = End { state, ending: ending.clone(), at_ms, totals };
+        let end = End { ending: ending.clone(), at_ms, totals }.write();
         let start = self.buffer.len();
         self.buffer.extend_from_slice(&[0; HEADER_BYTES]);
-        self.buffer.extend_from_slice(&end.write());
+        self.buffer.extend_from_slice(&end);
         self.open = Some(OpenChunk { start, first_record: totals.records, first_us: last_us });
         self.close(ChunkKind::End)?;
-        let raw_bytes = self.written.bytes + self.buffer.len() as u64;
-        let seal = Seal {
-            state,
-            ending,
-            at_ms,
-            last_us,
-            header: self.header,
-            head: self.head(),
-            raw_bytes,
-            records: totals.records,
-            sent_bytes: totals.stdin_bytes + totals.to_port_bytes,
-            totals: Some(totals),
-            torn: None,
-            packed: None,
-        };
-        self.buffer.extend_from_slice(&seal.write());
+        self.written.bytes += self.buffer.len() as u64;
+        let end = KeylessEnd { state, ending, at_ms, torn: None };
+        let seal = Seal { totals: Some(totals), ..self.progress().seal(self.header, end) };
         Ok(Ended { bytes: self.buffer, seal })
     }
 }
@@ -289,23 +283,4 @@ impl Totals {
             | Event::Marker { .. } => {}
         }
     }
-}
-
-fn bounded(ending: Ending) -> Ending {
-    match ending {
-        Ending::Finished { .. }
-        | Ending::ClientLeft
-        | Ending::GatewayStopped
-        | Ending::Recovered => ending,
-        Ending::UpstreamLeft { why } => Ending::UpstreamLeft { why: cut_off(why) },
-        Ending::Killed { by, why } => Ending::Killed { by: cut_off(by), why: cut_off(why) },
-        Ending::Limit { which } => Ending::Limit { which: cut_off(which) },
-        Ending::RecordingFailed { why } => Ending::RecordingFailed { why: cut_off(why) },
-        Ending::Protocol { why } => Ending::Protocol { why: cut_off(why) },
-    }
-}
-
-fn cut_off(mut text: String) -> String {
-    text.truncate(text.floor_char_boundary(MAX_REASON_BYTES));
-    text
 }

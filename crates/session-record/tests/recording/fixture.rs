@@ -67,7 +67,9 @@ pub(crate) fn record_all(events: &[Event], every: usize) -> Recorded {
     }
     let ended =
         writer.end(State::Sealed, Ending::Finished { exit_code: Some(0) }, 1_790_000_009_000);
-    bytes.extend(ended.expect("an end").bytes);
+    let ended = ended.expect("an end");
+    bytes.extend(ended.bytes);
+    bytes.extend(ended.seal.write());
     Recorded { bytes: bytes.into(), keys }
 }
 
