@@ -138,6 +138,27 @@ impl SignedCheckpoint {
         }
     }
 
+    /// Which of `keys` signed this.
+    ///
+    /// # Errors
+    /// When none of them did, or one is named that did not.
+    pub fn signed_by_one<'a>(
+        &self,
+        keys: impl IntoIterator<Item = &'a VerifierKey>,
+    ) -> Result<&'a VerifierKey, CheckpointError> {
+        let mut names = Vec::new();
+        for key in keys {
+            match self.signed_by(key) {
+                Ok(_signature) => return Ok(key),
+                Err(CheckpointError::NotSigned { key, .. }) => names.push(key),
+                Err(other) => return Err(other),
+            }
+        }
+        let key =
+            if names.is_empty() { "a key that is trusted".to_owned() } else { names.join(" or ") };
+        Err(CheckpointError::NotSigned { key, found: self.signers() })
+    }
+
     /// The same checkpoint with one more signature, in place of one by the same key.
     #[must_use]
     pub fn with_signature(&self, signature: Signature) -> Self {

@@ -12,6 +12,9 @@ pub type Digest = [u8; 32];
 /// No ledger is larger. What claims to be is refused before anything is computed with its size.
 pub const MAX_SIZE: u64 = 1 << 48;
 
+/// What commits to a tree without entries.
+pub(crate) const EMPTY_ROOT: Digest = tlog_tiles::EMPTY_HASH.0;
+
 /// How many entries a tree has, and what commits to all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TreeHead {
@@ -71,7 +74,7 @@ impl Frontier {
     pub fn head(&self) -> TreeHead {
         let mut peaks = self.peaks.iter().rev();
         let root = match peaks.next() {
-            None => tlog_tiles::EMPTY_HASH.0,
+            None => EMPTY_ROOT,
             Some(&last) => peaks.fold(last, |right, left| node_hash(left, &right)),
         };
         TreeHead { size: self.size, root }
