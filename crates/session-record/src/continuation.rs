@@ -3,9 +3,11 @@
 //! The bytes behind it go on where the first file's bytes up to `offset` end, as if they stood there: same chain, same
 //! ciphers, no number twice. What the first file has behind `offset` is not part of the recording.
 
+use crate::beginning::Beginning;
 use crate::error::ReadError;
 use crate::header::{Digest, FORMAT_VERSION, sha256};
 use crate::source::{Source, SourceError};
+use crate::window::Window;
 use crate::wire::{Cursor, malformed};
 use bytes::{Bytes, BytesMut};
 
@@ -42,7 +44,7 @@ impl Continuation {
         bytes
     }
 
-    pub fn read(bytes: Bytes) -> Result<Self, ReadError> {
+    pub fn read(bytes: &Bytes) -> Result<Self, ReadError> {
         let what = "the beginning of a continuation";
         let failed = |source| ReadError::Malformed { offset: 0, source };
         let mut cursor = Cursor::new(bytes.clone());
@@ -67,9 +69,9 @@ impl<A: Source, B: Source> Continued<A, B> {
     /// `more` begins with a [`Continuation`] of the recording in `first`.
     pub fn new(first: A, more: B) -> Result<Self, ReadError> {
         let beginning = more.read(0, Continuation::BYTES)?;
-        let Continuation { header, offset } = Continuation::read(beginning)?;
-        let (_, digest, _) = crate::reader::read_header(&mut crate::window::Window::new(&first))?;
-        if digest != header || offset > first.length()? {
+        let Continuation { header, offset } = Continuation::read(&beginning)?;
+        let beginning = Beginning::read(&mut Window::new(&first))?;
+        if beginning.digest() != header || beginning.packed.is_some() || offset > first.length()? {
             return Err(ReadError::NotContinued);
         }
         Ok(Self { first, offset, more })

@@ -20,6 +20,11 @@ pub enum ReadError {
     Version { found: u16 },
     #[error("the recording's header is not whole or was changed")]
     Header,
+    /// A compressed recording is made whole.
+    #[error("the recording has no seal, so it was cut off")]
+    NoSeal,
+    #[error("the recording's index is not the one that its seal commits to")]
+    Index,
     #[error("the second file does not continue this recording")]
     NotContinued,
     #[error("the recording cannot be read at byte {offset}")]

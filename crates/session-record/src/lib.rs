@@ -10,21 +10,28 @@
 //! **Absent.** Values and bytes only: randomness, keys and time are given, and nothing here touches a file. Nobody's
 //! keys are wrapped here; that is `session-store`'s.
 
+mod beginning;
+mod block;
 mod chunk;
 mod continuation;
 mod durability;
 mod error;
 mod event;
 mod header;
+mod index;
 mod keys;
 mod opening;
 mod opening_code;
+mod pack;
+mod plain;
 mod raw;
 mod reader;
 mod record_code;
+mod report;
 mod scan;
 mod seal;
 mod source;
+mod verify;
 mod window;
 mod wire;
 mod writer;
@@ -36,10 +43,13 @@ pub use event::{Compartment, Event, Record, Stream};
 pub use header::{Digest, FORMAT_VERSION, Header, HeaderError, MAX_HEADER_BODY_BYTES, WrongKey};
 pub use keys::{CipherRefused, DataKey, KeyPair, Keys};
 pub use opening::{Access, Client, Durability, Ending, NotASessionId, Opening, SessionId, User};
+pub use pack::{PackError, Packing, Sink, pack};
 pub use reader::Reader;
 pub use record_code::{Step, payload_bytes};
+pub use report::{Contradiction, Fault, Proven, Report, Unproven, Verdict};
 pub use scan::{KeylessEnd, Scan};
 pub use seal::{MAX_SEAL_BODY_BYTES, PackedSeal, SEAL_RESERVE_BYTES, Seal, State, Torn, Totals};
 pub use source::{Source, SourceError};
+pub use verify::{Anchors, verify};
 pub use wire::Malformed;
 pub use writer::{BeginError, CHUNK_BYTES, Ended, MAX_EVENT_BYTES, WriteError, Writer};

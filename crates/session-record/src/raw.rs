@@ -25,6 +25,8 @@ pub(crate) struct RawChunk {
     pub(crate) header: Bytes,
     pub(crate) output: Bytes,
     pub(crate) input: Bytes,
+    /// After it.
+    pub(crate) chain: Digest,
 }
 
 /// What stands at a place.
@@ -69,7 +71,7 @@ impl Place {
             return Err(self.broken(Break::Chain));
         }
         self.pass(&chunk, chain);
-        Ok(Found::Chunk(Box::new(RawChunk { chunk, header, output, input })))
+        Ok(Found::Chunk(Box::new(RawChunk { chunk, header, output, input, chain })))
     }
 
     /// Reads a chunk's header and goes behind the chunk, trusting the chain that is written there. For finding a

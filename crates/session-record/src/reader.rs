@@ -1,17 +1,21 @@
 //! Reads a recording: what session it is of without keys, and step by step with them.
 
+use crate::beginning::{Beginning, read_seal};
+use crate::block::{BlockPlace, CHAIN_BYTES};
 use crate::chunk::{ChunkKind, Head};
 use crate::error::{Break, ReadError};
 use crate::event::Compartment;
-use crate::header::{Digest, FORMAT_VERSION, Header, PREFIX_BYTES, Prefix, RAW_MAGIC, unframed};
-use crate::keys::{Cipher, Keys, Purpose};
+use crate::header::{Digest, Header};
+use crate::index::{Index, MAX_INDEX_BYTES};
+use crate::keys::{Keys, Purpose};
 use crate::opening::Opening;
-use crate::raw::{Found, Place, RawChunk};
-use crate::record_code::{RecordCursor, Step};
-use crate::seal::{self, Seal};
+use crate::plain::{ChunkSteps, Ciphers};
+use crate::raw::{Found, Place};
+use crate::record_code::Step;
+use crate::seal::{self, PackedSeal, Seal};
 use crate::source::Source;
 use crate::window::Window;
-use bytes::Bytes;
+use std::collections::VecDeque;
 
 /// A recording that is read from its beginning, or from a moment on.
 ///
@@ -20,55 +24,55 @@ use bytes::Bytes;
 #[derive(Debug)]
 pub struct Reader<S> {
     window: Window<S>,
-    header: Header,
-    header_digest: Digest,
+    beginning: Beginning,
     ciphers: Option<Ciphers>,
-    first: Place,
-    place: Place,
+    form: Form,
     seal: Option<Seal>,
-    open: Option<OpenChunk>,
+    /// Chunks whose steps were not all given yet.
+    open: VecDeque<ChunkSteps>,
 }
 
 #[derive(Debug)]
-struct Ciphers {
-    output: Cipher,
-    input: Option<Cipher>,
-}
-
-#[derive(Debug)]
-struct OpenChunk {
-    records: RecordCursor,
-    left: u32,
-    last_us: u64,
+enum Form {
+    Raw(Place),
+    Packed { first: BlockPlace, place: BlockPlace },
 }
 
 impl<S: Source> Reader<S> {
     /// Without keys everything but the steps can be read.
     pub fn open(source: S, keys: &Keys) -> Result<Self, ReadError> {
         let mut window = Window::new(source);
-        let (header, header_digest, first) = read_header(&mut window)?;
-        header.check_keys(keys)?;
-        let cipher = |compartment, key: &Option<crate::keys::DataKey>| {
-            let purpose = Purpose::Raw(compartment);
-            key.as_ref().map(|key| key.cipher(&header_digest, purpose)).transpose()
+        let beginning = Beginning::read(&mut window)?;
+        beginning.header.check_keys(keys)?;
+        let seal = read_seal(&mut window)?.map(|(seal, _)| seal);
+        let (form, ciphers) = match beginning.packed {
+            None => {
+                (Form::Raw(beginning.first), Ciphers::new(keys, &beginning.digest(), Purpose::Raw)?)
+            }
+            Some(packed) => {
+                // Packed recordings are made whole, so one without its seal was cut off.
+                let first = seal.as_ref().and_then(|seal| packed.first(&beginning.first, seal));
+                let first = first.ok_or(ReadError::NoSeal)?;
+                (
+                    Form::Packed { first, place: first },
+                    Ciphers::new(keys, &packed.header, Purpose::Packed)?,
+                )
+            }
         };
-        let output = cipher(Compartment::Output, &keys.output)?;
-        let input = cipher(Compartment::Input, &keys.input)?;
-        let ciphers = output.map(|output| Ciphers { output, input });
-        let seal = read_seal(&mut window)?;
-        Ok(Self { window, header, header_digest, ciphers, first, place: first, seal, open: None })
+        Ok(Self { window, beginning, ciphers, form, seal, open: VecDeque::new() })
     }
 
     pub const fn opening(&self) -> &Opening {
-        &self.header.opening
+        &self.beginning.header.opening
     }
 
     pub const fn header(&self) -> &Header {
-        &self.header
+        &self.beginning.header
     }
 
+    /// Of the raw recording's header, in either form.
     pub const fn header_digest(&self) -> Digest {
-        self.header_digest
+        self.beginning.digest()
     }
 
     /// None while the recording is open.
@@ -76,118 +80,162 @@ impl<S: Source> Reader<S> {
         self.seal.as_ref()
     }
 
+    pub const fn is_packed(&self) -> bool {
+        self.beginning.packed.is_some()
+    }
+
     /// How far this reader is.
     pub const fn head(&self) -> Head {
-        self.place.progress.head
+        match &self.form {
+            Form::Raw(place) => place.progress.head,
+            Form::Packed { first: _, place } => place.raw.head,
+        }
     }
 
     /// Whether the recording was sealed and every step was read.
-    pub const fn is_over(&self) -> bool {
-        self.seal.is_some() && self.place.ended && self.open.is_none()
+    pub fn is_over(&self) -> bool {
+        let is_at_end = match &self.form {
+            Form::Raw(place) => {
+                self.seal.as_ref().is_some_and(|seal| seal.head == place.progress.head)
+            }
+            Form::Packed { first: _, place } => place.offset >= place.end,
+        };
+        is_at_end && self.open.is_empty()
     }
 
     /// The next step; none at the end of what is there now.
     pub fn next_step(&mut self) -> Result<Option<Step>, ReadError> {
         loop {
-            if let Some(step) = self.step_of_open_chunk()? {
-                return Ok(Some(step));
+            while let Some(steps) = self.open.front_mut() {
+                match steps.next().or(Err(Break::Records)).map_err(|what| self.form.broken(what))? {
+                    Some(step) => return Ok(Some(step)),
+                    None => self.open.pop_front(),
+                };
             }
-            if !self.open_next_chunk()? {
+            if !self.open_more()? {
                 return Ok(None);
             }
         }
     }
 
-    fn step_of_open_chunk(&mut self) -> Result<Option<Step>, ReadError> {
-        let Some(OpenChunk { records, left, last_us }) = &mut self.open else { return Ok(None) };
-        let broken = || self.place.broken(Break::Records);
-        if *left == 0 {
-            records.end().or(Err(broken()))?;
-            self.open = None;
-            return Ok(None);
-        }
-        let step = records.step().or(Err(broken()))?;
-        *left -= 1;
-        if step.at_us() > *last_us || (*left == 0 && step.at_us() != *last_us) {
-            return Err(broken());
-        }
-        Ok(Some(step))
-    }
-
-    fn open_next_chunk(&mut self) -> Result<bool, ReadError> {
-        let before = self.place;
-        match self.place.read(&mut self.window)? {
-            Found::Nothing => Ok(false),
-            Found::Seal(seal) => {
-                self.seal = Some(*seal);
-                self.place.ended = true;
-                Ok(false)
+    /// Reads the next chunk, or the chunks of the next block.
+    fn open_more(&mut self) -> Result<bool, ReadError> {
+        let Self { window, ciphers, form, seal, open, beginning: _ } = self;
+        let ciphers = || ciphers.as_ref().ok_or(ReadError::NoKey(Compartment::Output));
+        match form {
+            Form::Raw(place) => {
+                let at = *place;
+                match place.read(window)? {
+                    Found::Nothing => Ok(false),
+                    Found::Seal(found) => {
+                        *seal = Some(*found);
+                        Ok(false)
+                    }
+                    Found::Chunk(chunk) => {
+                        open.extend(chunk.decrypt(ciphers()?, &at)?.steps());
+                        Ok(true)
+                    }
+                }
             }
-            Found::Chunk(chunk) => {
-                self.open = self.decrypt(&chunk, before)?;
+            Form::Packed { first: _, place } => {
+                let at = *place;
+                let Some(block) = place.read(window)? else { return Ok(false) };
+                let chunks = block.unpack(ciphers()?, &at)?;
+                open.extend(chunks.into_iter().filter_map(|chunk| chunk.plain.steps()));
                 Ok(true)
             }
         }
     }
 
-    fn decrypt(&self, chunk: &RawChunk, before: Place) -> Result<Option<OpenChunk>, ReadError> {
-        let Some(Ciphers { output, input }) = &self.ciphers else {
-            return Err(ReadError::NoKey(Compartment::Output));
-        };
-        let RawChunk { chunk, header, output: output_section, input: input_section } = chunk;
-        let open = |cipher: &Cipher, section: &Bytes, compartment| {
-            let text = cipher.open(chunk.number, header, section.to_vec());
-            text.map(Bytes::from).ok_or(before.broken(Break::Authenticity(compartment)))
-        };
-        let shown = open(output, output_section, Compartment::Output)?;
-        let sent = match input {
-            None => None,
-            Some(_) if input_section.is_empty() => Some(Bytes::new()),
-            Some(cipher) => Some(open(cipher, input_section, Compartment::Input)?),
-        };
-        let records = RecordCursor::new(shown, sent, chunk.first_us);
-        Ok(match chunk.kind {
-            ChunkKind::End => None,
-            ChunkKind::Records => {
-                Some(OpenChunk { records, left: chunk.n_records, last_us: chunk.last_us })
-            }
-        })
-    }
-
     /// Goes to the first step that happened at `at_us` or later.
     pub fn seek(&mut self, at_us: u64) -> Result<(), ReadError> {
-        self.open = None;
-        if self.place.progress.last_us >= at_us {
-            self.place = self.first;
+        self.open.clear();
+        match self.form {
+            Form::Raw(place) => self.seek_chunk(place, at_us)?,
+            Form::Packed { first, .. } => self.seek_block(first, at_us)?,
         }
         loop {
-            let before = self.place;
-            let is_chunk = self.window.exactly(before.progress.bytes, seal::MAGIC.len())?;
-            if is_chunk.is_none_or(|bytes| bytes == seal::MAGIC.as_slice()) {
-                return Ok(());
-            }
-            match self.place.skip(&mut self.window)? {
-                Some(chunk) if chunk.last_us < at_us && chunk.kind == ChunkKind::Records => {}
-                Some(_) | None => {
-                    self.place = before;
-                    return self.pass_steps_before(at_us);
+            while let Some(steps) = self.open.front_mut() {
+                match steps.next_at_us() {
+                    Some(next_us) if next_us >= at_us => return Ok(()),
+                    Some(_) => {
+                        steps
+                            .next()
+                            .or(Err(Break::Records))
+                            .map_err(|what| self.form.broken(what))?;
+                    }
+                    None => {
+                        self.open.pop_front();
+                    }
                 }
+            }
+            if !self.open_more()? {
+                return Ok(());
             }
         }
     }
 
-    fn pass_steps_before(&mut self, at_us: u64) -> Result<(), ReadError> {
-        if !self.open_next_chunk()? {
-            return Ok(());
-        }
-        while let Some(open) = &self.open {
-            let mut ahead = open.records.clone();
-            if open.left == 0 || ahead.step().is_ok_and(|step| step.at_us() >= at_us) {
+    fn seek_chunk(&mut self, place: Place, at_us: u64) -> Result<(), ReadError> {
+        let mut place = if place.progress.last_us >= at_us { self.beginning.first } else { place };
+        loop {
+            self.form = Form::Raw(place);
+            let next = self.window.exactly(place.progress.bytes, seal::MAGIC.len())?;
+            if next.is_none_or(|bytes| bytes == seal::MAGIC.as_slice()) {
                 return Ok(());
             }
-            self.step_of_open_chunk()?;
+            match place.skip(&mut self.window)? {
+                Some(chunk) if chunk.last_us < at_us && chunk.kind == ChunkKind::Records => {}
+                Some(_) | None => return Ok(()),
+            }
         }
+    }
+
+    fn seek_block(&mut self, first: BlockPlace, at_us: u64) -> Result<(), ReadError> {
+        let index = self.index()?;
+        let n_before = index.blocks.partition_point(|block| block.last_us < at_us);
+        let mut place = first;
+        if let Some((before, block)) =
+            n_before.checked_sub(1).and_then(|n| Some((index.blocks.get(n)?, n_before)))
+        {
+            // Where the chain stood is read from the block before; what comes is then checked against it.
+            place = BlockPlace { number: block as u64 - 1, offset: before.offset, ..first };
+            place.raw.head.chunks = before.first_chunk;
+            place.raw.records = before.first_record;
+            let (header, _) = place.read_header(&mut self.window)?;
+            let chain_at = before.offset + header.total_bytes() - CHAIN_BYTES as u64;
+            let chain = self.window.exactly(chain_at, CHAIN_BYTES)?;
+            let chain = chain.and_then(|chain| Digest::try_from(chain.as_ref()).ok());
+            place.pass(&header, chain.ok_or(place.broken(Break::Chain))?);
+        }
+        self.form = Form::Packed { first, place };
         Ok(())
+    }
+
+    fn index(&mut self) -> Result<Index, ReadError> {
+        let packed = self.seal.as_ref().and_then(|seal| seal.packed).ok_or(ReadError::NoSeal)?;
+        read_index(&mut self.window, &packed)
+    }
+}
+
+/// The index that a seal commits to.
+pub(crate) fn read_index<S: Source>(
+    window: &mut Window<S>,
+    packed: &PackedSeal,
+) -> Result<Index, ReadError> {
+    let length = usize::try_from(packed.index_bytes.min(MAX_INDEX_BYTES + 1)).unwrap_or(usize::MAX);
+    let bytes = window.exactly(packed.index_offset, length)?.ok_or(ReadError::Index)?;
+    if Index::digest(&bytes) != packed.index {
+        return Err(ReadError::Index);
+    }
+    Index::read(bytes).or(Err(ReadError::Index))
+}
+
+impl Form {
+    const fn broken(&self, what: Break) -> ReadError {
+        match self {
+            Self::Raw(place) => place.broken(what),
+            Self::Packed { first: _, place } => place.broken(what),
+        }
     }
 }
 
@@ -198,33 +246,4 @@ impl<S: Source> Iterator for Reader<S> {
     fn next(&mut self) -> Option<Self::Item> {
         self.next_step().transpose()
     }
-}
-
-pub(crate) fn read_header<S: Source>(
-    window: &mut Window<S>,
-) -> Result<(Header, Digest, Place), ReadError> {
-    let prefix = window.exactly(0, PREFIX_BYTES)?.ok_or(ReadError::NotARecording)?;
-    let prefix = Prefix::read(prefix).or(Err(ReadError::NotARecording))?;
-    if prefix.magic != *RAW_MAGIC {
-        return Err(ReadError::NotARecording);
-    }
-    if prefix.version != FORMAT_VERSION {
-        return Err(ReadError::Version { found: prefix.version });
-    }
-    let bytes = window.exactly(0, prefix.total_bytes)?.ok_or(ReadError::Header)?;
-    let (body, digest) = unframed(&bytes).ok_or(ReadError::Header)?;
-    let header = Header::read(body).map_err(|source| ReadError::Malformed { offset: 0, source })?;
-    Ok((header, digest, Place::first(prefix.total_bytes as u64, digest)))
-}
-
-/// The seal at the end of the source, if that is what stands there.
-fn read_seal<S: Source>(window: &mut Window<S>) -> Result<Option<Seal>, ReadError> {
-    let length = window.length()?;
-    let last = window.exactly(length.saturating_sub(12), 12)?;
-    let Some(bytes) = last.and_then(|last| seal::length_by_last_bytes(&last)) else {
-        return Ok(None);
-    };
-    let Some(offset) = length.checked_sub(bytes) else { return Ok(None) };
-    let seal = window.exactly(offset, usize::try_from(bytes).unwrap_or_default())?;
-    Ok(seal.and_then(|seal| Seal::read(&seal).ok()).filter(|seal| seal.raw_bytes == offset))
 }

@@ -1,11 +1,11 @@
 //! Finds how much of a raw recording is good, without keys, and seals it where nobody else will.
 
+use crate::beginning::Beginning;
 use crate::chunk::Progress;
 use crate::error::ReadError;
 use crate::header::{Digest, Header};
 use crate::opening::Ending;
 use crate::raw::{Found, Place};
-use crate::reader::read_header;
 use crate::seal::{Seal, State, Torn};
 use crate::source::Source;
 use crate::window::Window;
@@ -40,7 +40,12 @@ impl Scan {
     /// Fails only where there is no good header, or where the source does.
     pub fn new<S: Source>(source: S) -> Result<Self, ReadError> {
         let mut window = Window::new(source);
-        let (header, header_digest, mut place) = read_header(&mut window)?;
+        let beginning = Beginning::read(&mut window)?;
+        if beginning.packed.is_some() {
+            return Err(ReadError::NotARecording);
+        }
+        let (header_digest, header, mut place) =
+            (beginning.digest(), beginning.header, beginning.first);
         let mut seal = None;
         let mut stopped = None;
         loop {

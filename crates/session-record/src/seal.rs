@@ -1,6 +1,7 @@
 //! The end of a recording, which can be read without keys: in which state it is, and what it commits to.
 
 use crate::chunk::Head;
+use crate::event::{Event, Stream};
 use crate::header::{Digest, sha256};
 use crate::opening::Ending;
 use crate::opening_code::{ending, put_ending};
@@ -98,6 +99,37 @@ impl State {
 }
 
 impl Totals {
+    pub(crate) fn count(&mut self, event: &Event) {
+        match event {
+            Event::Data { stream, bytes } => return self.count_bytes(*stream, bytes.len() as u64),
+            Event::Connected { .. } => self.connections += 1,
+            Event::Call { .. } => self.calls += 1,
+            Event::End { .. }
+            | Event::Resize { .. }
+            | Event::Status { .. }
+            | Event::ConnectionError { .. }
+            | Event::Disconnected { .. }
+            | Event::Notice { .. }
+            | Event::Frozen { .. }
+            | Event::Thawed { .. }
+            | Event::Marker { .. } => {}
+        }
+        self.records += 1;
+    }
+
+    /// Counts a record of which only the length may be known.
+    pub(crate) const fn count_bytes(&mut self, stream: Stream, length: u64) {
+        self.records += 1;
+        let sum = match stream {
+            Stream::Stdin => &mut self.stdin_bytes,
+            Stream::Stdout => &mut self.stdout_bytes,
+            Stream::Stderr => &mut self.stderr_bytes,
+            Stream::ToPort { connection: _ } => &mut self.to_port_bytes,
+            Stream::FromPort { connection: _ } => &mut self.from_port_bytes,
+        };
+        *sum = sum.saturating_add(length);
+    }
+
     pub(crate) fn write(&self, into: &mut Vec<u8>) {
         let Self {
             records,

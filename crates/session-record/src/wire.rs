@@ -72,10 +72,6 @@ impl Cursor {
         Self { rest: bytes }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.rest.is_empty()
-    }
-
     /// That nothing follows.
     pub(crate) fn end(&self, what: &'static str) -> Result<(), Malformed> {
         if self.rest.is_empty() { Ok(()) } else { Err(malformed(what)) }

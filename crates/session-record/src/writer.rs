@@ -255,32 +255,3 @@ fn sealed(
     room.copy_from_slice(header);
     Ok(Tagged { tag: cipher.seal(number, header, text)? })
 }
-
-impl Totals {
-    fn count(&mut self, event: &Event) {
-        self.records += 1;
-        match event {
-            Event::Data { stream, bytes } => {
-                let sum = match stream {
-                    Stream::Stdin => &mut self.stdin_bytes,
-                    Stream::Stdout => &mut self.stdout_bytes,
-                    Stream::Stderr => &mut self.stderr_bytes,
-                    Stream::ToPort { connection: _ } => &mut self.to_port_bytes,
-                    Stream::FromPort { connection: _ } => &mut self.from_port_bytes,
-                };
-                *sum += bytes.len() as u64;
-            }
-            Event::Connected { .. } => self.connections += 1,
-            Event::Call { .. } => self.calls += 1,
-            Event::End { .. }
-            | Event::Resize { .. }
-            | Event::Status { .. }
-            | Event::ConnectionError { .. }
-            | Event::Disconnected { .. }
-            | Event::Notice { .. }
-            | Event::Frozen { .. }
-            | Event::Thawed { .. }
-            | Event::Marker { .. } => {}
-        }
-    }
-}

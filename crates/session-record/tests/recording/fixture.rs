@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use session_record::{
-    Access, Client, DataKey, Durability, Ending, Event, Header, KeyPair, Keys, Opening, Reader,
-    Record, SessionId, State, Step, Stream, User, Writer,
+    Access, Client, DataKey, Durability, Ending, Event, Head, Header, KeyPair, Keys, Opening,
+    Packing, Reader, Record, SessionId, SourceError, State, Step, Stream, User, Writer, pack,
 };
 
 pub(crate) struct Recorded {
@@ -55,8 +55,13 @@ pub(crate) fn data(stream: Stream, bytes: &[u8]) -> Event {
 
 /// One event a millisecond, a chunk for each `every` of them.
 pub(crate) fn record_all(events: &[Event], every: usize) -> Recorded {
-    let keys = keys(1);
-    let header = Header::new(opening(), [9; 32], 100, &keys);
+    record_with(events, every, 1)
+}
+
+/// Keys and salt by the seed.
+pub(crate) fn record_with(events: &[Event], every: usize, seed: u8) -> Recorded {
+    let keys = keys(seed);
+    let header = Header::new(opening(), [seed; 32], 100, &keys);
     let (mut writer, beginning) = Writer::begin(&header, &keys).expect("a header");
     let mut bytes = beginning.to_vec();
     for (n, event) in events.iter().enumerate() {
@@ -80,10 +85,53 @@ pub(crate) fn steps(bytes: &Bytes, keys: &Keys) -> Vec<Step> {
 
 /// What somebody without the input's key sees of a record.
 pub(crate) fn withheld(record: Record) -> Step {
-    match record.event {
-        Event::Data { stream, ref bytes } if stream.is_from_person() => {
-            Step::Withheld { at_us: record.at_us, stream, length: bytes.len() as u64 }
-        }
-        _ => Step::Known(record),
+    if let Event::Data { stream, bytes } = &record.event
+        && stream.is_from_person()
+    {
+        return Step::Withheld { at_us: record.at_us, stream: *stream, length: bytes.len() as u64 };
     }
+    Step::Known(record)
+}
+
+/// The compressed form.
+pub(crate) fn packed(recorded: &Recorded, heads: &[Head]) -> Bytes {
+    let mut bytes = Vec::new();
+    let packing = Packing { keys: &recorded.keys, salt: [5; 32], level: 3, heads };
+    let mut sink = |part: &[u8]| -> Result<(), SourceError> {
+        bytes.extend_from_slice(part);
+        Ok(())
+    };
+    pack(recorded.bytes.clone(), &packing, &mut sink).expect("packed");
+    bytes.into()
+}
+
+/// A recording's heads, chunk by chunk.
+pub(crate) fn heads(recorded: &Recorded) -> Vec<Head> {
+    let mut reader =
+        Reader::open(recorded.bytes.clone(), &recorded.keys.clone().into()).expect("a recording");
+    let mut heads = Vec::new();
+    while reader.next_step().expect("a step").is_some() {
+        if heads.last() != Some(&reader.head()) {
+            heads.push(reader.head());
+        }
+    }
+    heads
+}
+
+/// A session at a terminal: prompts, keys, echo, some output.
+pub(crate) fn terminal_session(n_lines: usize) -> Vec<Event> {
+    let mut events = vec![Event::Resize { columns: 80, rows: 24 }];
+    for n in 0..n_lines {
+        events.push(data(Stream::Stdout, b"$ "));
+        for key in format!("ls {n}").bytes().chain([b'\r']) {
+            events.push(data(Stream::Stdin, &[key]));
+            events.push(data(Stream::Stdout, &[key]));
+        }
+        events.push(data(
+            Stream::Stdout,
+            "drwxr-xr-x  2 root root 4096 etc\r\n".repeat(n % 7 + 1).as_bytes(),
+        ));
+    }
+    events.push(Event::Status { text: Bytes::from_static(b"{\"status\":\"Success\"}") });
+    events
 }
