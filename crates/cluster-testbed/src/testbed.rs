@@ -157,6 +157,20 @@ impl Testbed {
         })
     }
 
+    /// Removes what testbeds left below a folder whose owners are gone; [`Testbed::up`] does so too.
+    ///
+    /// # Errors
+    /// A control group or a file stays.
+    pub fn clean(parent: &Path) -> Result<()> {
+        leftovers::remove_abandoned(parent)
+    }
+
+    /// What its folder and its control groups are called by.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.folder.id
+    }
+
     /// Where the testbed keeps its files; logs of its programs are below `logs/`.
     #[must_use]
     pub fn folder(&self) -> &Path {
