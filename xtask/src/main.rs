@@ -10,6 +10,7 @@
 
 mod bench;
 mod test_count;
+mod testbed;
 mod tidy;
 mod transcript;
 mod workspace;
@@ -41,6 +42,9 @@ enum Command {
         #[arg(long)]
         bless: bool,
     },
+    /// A real Kubernetes in namespaces on this machine; needs root, Go and what `make testbed-toolchain` installs.
+    #[command(subcommand)]
+    Testbed(testbed::TestbedCommand),
     /// Measure; without a name, list the benches.
     Bench(bench::BenchArgs),
 }
@@ -61,6 +65,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Tidy => tidy::run(&root),
         Command::Test { arguments } => test_count::run(&root, &arguments),
         Command::Transcript { bless } => transcript::run(&root, bless),
+        Command::Testbed(command) => testbed::run(&command),
         Command::Bench(arguments) => bench::run(&root, &arguments),
     }
 }
