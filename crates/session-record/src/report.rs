@@ -117,9 +117,11 @@ impl Report {
         }
     }
 
-    /// Compares what is behind the recording in its raw file with what the seal says of it.
+    /// Compares what is behind the recording in its raw file with what the seal says of it. Of a file that failed
+    /// nobody knows what will be behind, so a damaged recording says nothing.
     pub fn check_torn(&mut self, found: Option<Torn>) {
-        if self.seal.as_ref().is_some_and(|seal| seal.packed.is_none() && seal.torn != found) {
+        let Some(seal) = &self.seal else { return };
+        if seal.state == State::Recovered && seal.torn != found {
             self.faults.push(Fault::Torn);
         }
     }

@@ -48,7 +48,7 @@ pub struct Seal {
     pub sent_bytes: u64,
     /// None where the seal was written without keys.
     pub totals: Option<Totals>,
-    /// What came after the last whole chunk, where there was something.
+    /// What a recovery found after the last whole chunk, where there was something.
     pub torn: Option<Torn>,
     /// Where the recording was compressed.
     pub packed: Option<PackedSeal>,

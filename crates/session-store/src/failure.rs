@@ -23,9 +23,10 @@ pub enum Failure {
 
 impl Failure {
     pub(crate) fn of_disk(what: &'static str, error: &io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull,
-            _ => Self::Disk { what, why: error.to_string() },
+        let kind = error.kind();
+        if kind == io::ErrorKind::StorageFull || kind == io::ErrorKind::QuotaExceeded {
+            return Self::DiskFull;
         }
+        Self::Disk { what, why: error.to_string() }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::layout::{self, Layout, Part};
 use bytes::{Bytes, BytesMut};
-use session_record::{Continued, ReadError, SessionId, Source, SourceError};
+use session_record::{Continuation, Continued, ReadError, SessionId, Source, SourceError, Torn};
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -74,6 +74,24 @@ impl Files {
     pub(crate) fn path(&self, part: Part) -> Option<PathBuf> {
         let paths = self.folders.iter().map(|folder| layout::file(folder, self.session, part));
         paths.into_iter().find(|path| path.exists())
+    }
+
+    /// The recording's own file, in whichever form it is.
+    pub(crate) fn recording(&self) -> Option<PathBuf> {
+        self.path(Part::Packed).or_else(|| self.path(Part::Raw))
+    }
+
+    /// What the raw file has behind the place at which a second one takes the recording up.
+    pub(crate) fn torn(&self) -> Result<Option<Torn>, ReadError> {
+        let (Some(raw), Some(more), None) =
+            (self.path(Part::Raw), self.path(Part::Continuation), self.path(Part::Packed))
+        else {
+            return Ok(None);
+        };
+        let open = |path: &Path| FileSource::open(path).map_err(|error| SourceError(error.into()));
+        let beginning = open(&more)?.read(0, Continuation::BYTES)?;
+        let Continuation { header: _, offset } = Continuation::read(&beginning)?;
+        Ok(crate::recovery::torn(&open(&raw)?, offset)?)
     }
 
     /// The recording, in whichever form it is; none where there is none.

@@ -6,6 +6,7 @@ use crate::files::Files;
 use crate::inbox::locked;
 use crate::key_wrap::{KeysFileError, Readers, WrapError};
 use crate::layout::{self, Layout, Part};
+use crate::packing::{Packed, pack_file};
 use crate::recording::Recording;
 use crate::recovery::{self, Recovered};
 use crate::session::{Facts, Limits, Session};
@@ -13,7 +14,7 @@ use crate::space::{Space, SpaceLevel, SpaceWatch, Watermarks};
 use crate::work::{Paths, Work};
 use crate::writers::{Watch, WatchGiven, Writers};
 use session_record::{
-    BeginError, Compartment, DataKey, Header, KeyPair, Opening, SessionId, Writer,
+    BeginError, Compartment, DataKey, Header, KeyPair, Opening, Seal, SessionId, State, Writer,
 };
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -25,8 +26,9 @@ use thiserror::Error;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::spawn_blocking;
 
-/// How many recordings begin at once.
+/// How many recordings begin at once, and how many are packed.
 const N_OPENERS: usize = 16;
+const N_PACKERS: usize = 2;
 
 /// What a recorder is told once.
 #[derive(Debug, Clone)]
@@ -45,6 +47,10 @@ pub struct RecorderConfig {
     /// Given up when there is no other room for the ends of recordings.
     pub ballast_bytes: u64,
     pub n_writers: usize,
+    /// zstd's level for recordings that are sealed; none leaves them raw.
+    pub pack_level: Option<i32>,
+    /// Longer ones stay raw: packing would keep whoever seals waiting.
+    pub pack_at_most_bytes: u64,
 }
 
 /// Records sessions into a folder. Clones are the same recorder.
@@ -62,6 +68,7 @@ pub(crate) struct Shared {
     pub(crate) watch: Arc<Watch>,
     writers: Writers,
     openers: Arc<Semaphore>,
+    pub(crate) packers: Arc<Semaphore>,
     /// Kept so that no other recorder takes the folder.
     _lock: File,
 }
@@ -135,6 +142,8 @@ impl RecorderConfig {
             watermarks: Watermarks::default(),
             ballast_bytes: 16 << 20,
             n_writers: 8,
+            pack_level: Some(3),
+            pack_at_most_bytes: 4 << 30,
         }
     }
 }
@@ -179,8 +188,10 @@ impl Recorder {
         let watch = Arc::new(Watch::new(given));
         let writers =
             Writers::start(config.n_writers, Arc::clone(&watch)).map_err(StartError::Threads)?;
-        let openers = Arc::new(Semaphore::new(N_OPENERS));
-        let shared = Shared { config, layout, clock, disk, watch, writers, openers, _lock: lock };
+        let (openers, packers) =
+            (Arc::new(Semaphore::new(N_OPENERS)), Arc::new(Semaphore::new(N_PACKERS)));
+        let shared =
+            Shared { config, layout, clock, disk, watch, writers, openers, packers, _lock: lock };
         Ok((Self { shared: Arc::new(shared) }, recovered))
     }
 
@@ -231,6 +242,7 @@ impl Shared {
         self.check_space()?;
         let inbox = self.writers.least_busy().ok_or(OpenError::Stalled(self.config.stall))?;
         let session = opening.session;
+        let random = || random().ok_or(OpenError::Randomness);
         let keys = KeyPair { output: DataKey::new(random()?), input: DataKey::new(random()?) };
         let wrapped = self.config.readers.wrap(session, &keys)?.to_json()?;
         let interval_ms =
@@ -255,6 +267,22 @@ impl Shared {
         let begun = Arc::new(Session::new(facts, work));
         locked(&self.watch.sessions).insert(session, Arc::downgrade(&begun));
         Ok(begun)
+    }
+
+    /// Compresses a recording that was just sealed, where that is wanted and there is room. What fails leaves it raw,
+    /// which is as good as evidence.
+    pub(crate) fn pack(&self, session: &Session, raw: &Seal) -> Option<Seal> {
+        let level = self.config.pack_level?;
+        let space = self.watch.space.look(self.disk.as_ref(), &self.config.folder).ok()?;
+        let room = space.free_bytes.saturating_sub(self.config.watermarks.drain_bytes);
+        if raw.state != State::Sealed || raw.raw_bytes > self.config.pack_at_most_bytes.min(room) {
+            return None;
+        }
+        let path = layout::file(&self.layout.open_folder(), session.id, Part::Raw);
+        let heads = session.told_heads();
+        let packed =
+            Packed { raw: &path, keys: &session.keys, heads: &heads, salt: random()?, level };
+        pack_file(self.disk.as_ref(), &packed).ok()
     }
 
     fn check_space(&self) -> Result<(), OpenError> {
@@ -310,10 +338,9 @@ struct Beginning<'a> {
     keys: &'a [u8],
 }
 
-fn random() -> Result<[u8; 32], OpenError> {
+fn random() -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
-    aws_lc_rs::rand::fill(&mut bytes).or(Err(OpenError::Randomness))?;
-    Ok(bytes)
+    aws_lc_rs::rand::fill(&mut bytes).ok().map(|()| bytes)
 }
 
 /// Makes the folders and takes the lock.

@@ -139,13 +139,14 @@ impl Recording {
         }
     }
 
-    /// Ends the recording. Nothing is recorded after this was called.
+    /// Ends the recording, and compresses it. Nothing is recorded after this was called.
     pub async fn seal(&self, ending: Ending) -> Result<Sealed, SealError> {
         let Held { session, shared } = self.held.as_ref();
         let answer = session.ask_for_seal(ending);
         let answered =
             tokio::time::timeout(shared.config.stall, answer).await.or(Err(SealError::Stalled))?;
-        let seal = answered.unwrap_or(Err(NotSealed::Ended))?;
+        let raw = answered.unwrap_or(Err(NotSealed::Ended))?;
+        let seal = pack(session, shared, raw).await;
         let digest = seal.digest();
         Ok(Sealed { session: session.id, opened_at_ms: session.at_ms, seal, digest })
     }
@@ -153,6 +154,19 @@ impl Recording {
     fn why_closed(&self) -> RecordError {
         self.held.session.failure().map_or(RecordError::Ended, |failure| failure.clone().into())
     }
+}
+
+/// The seal of the packed recording, or of the raw one where it was not packed.
+async fn pack(session: &Arc<Session>, shared: &Arc<Shared>, raw: Seal) -> Seal {
+    let Ok(packer) = Arc::clone(&shared.packers).acquire_owned().await else { return raw };
+    let (session, shared) = (Arc::clone(session), Arc::clone(shared));
+    let sealed = raw.clone();
+    let packed = tokio::task::spawn_blocking(move || {
+        let packed = shared.pack(&session, &sealed);
+        drop(packer);
+        packed
+    });
+    packed.await.ok().flatten().unwrap_or(raw)
 }
 
 impl Drop for Held {

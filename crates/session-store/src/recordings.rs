@@ -3,7 +3,9 @@
 use crate::files::Files;
 use crate::key_wrap::{KEYS_FILE_MAX_BYTES, KeysFile, KeysFileError};
 use crate::layout::{self, Layout, Part};
-use session_record::{Digest, Keys, Opening, ReadError, Reader, Seal, SessionId, Source};
+use session_record::{
+    Anchors, Digest, Keys, Opening, ReadError, Reader, Report, Seal, SessionId, Source, verify,
+};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -137,6 +139,22 @@ impl Recordings {
         Ok(Reader::open(self.source(session)?, keys)?)
     }
 
+    /// Verifies all of a recording's files: the recording, and what its raw file has behind it.
+    pub fn verify(
+        &self,
+        session: SessionId,
+        keys: &Keys,
+        anchors: &Anchors,
+    ) -> Result<Report, FetchError> {
+        let files = self.files(session)?;
+        let source = files.source()?.ok_or(FetchError::NoRecording(session))?;
+        let mut report = verify(source, keys, anchors)?;
+        if report.seal.is_some() {
+            report.check_torn(files.torn()?);
+        }
+        Ok(report)
+    }
+
     pub fn keys_file(&self, session: SessionId) -> Result<KeysFile, FetchError> {
         let path = self.files(session)?.path(Part::Keys).ok_or(FetchError::NoKeys(session))?;
         let mut json = Vec::new();
@@ -146,7 +164,7 @@ impl Recordings {
         Ok(KeysFile::parse(&json)?)
     }
 
-    fn files(&self, session: SessionId) -> Result<Files, FetchError> {
+    pub(crate) fn files(&self, session: SessionId) -> Result<Files, FetchError> {
         Files::find(&self.layout, session).map_err(|error| self.failed(error))
     }
 }
@@ -176,7 +194,7 @@ pub(crate) fn condition<S: Source>(reader: &Reader<S>) -> Condition {
 }
 
 /// What is in a folder, if there is one.
-fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
+pub(crate) fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
     match fs::read_dir(folder) {
         Ok(entries) => entries.map(|entry| entry.map(|entry| entry.path())).collect(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),

@@ -79,9 +79,11 @@ fn recover(
     session: SessionId,
 ) -> io::Result<Option<Recovered>> {
     let open = Files::open(layout, session);
-    let Some(first) = open.path(Part::Raw).or_else(|| open.path(Part::Packed)) else {
-        return remove_leftovers(disk, &open);
-    };
+    let Some(first) = open.recording() else { return remove_leftovers(disk, &open) };
+    if let (Some(_), Some(raw)) = (open.path(Part::Packed), open.path(Part::Raw)) {
+        // A packed file has its name once it is whole and durable.
+        disk.remove(&raw)?;
+    }
     let opening = FileSource::open(&first).map(|source| Reader::open(source, &Keys::none()))?;
     let found = match opening {
         Ok(reader) => {

@@ -2,7 +2,6 @@
 
 use crate::disk::{Disk, DiskFile, write_all};
 use crate::failure::Failure;
-use crate::files::FileSource;
 use session_record::{
     CHUNK_BYTES, CipherRefused, Continuation, Ended, Ending, Event, KeylessEnd, Progress,
     SEAL_RESERVE_BYTES, Seal, State, WriteError, Writer,
@@ -239,11 +238,12 @@ impl Work {
 
     /// The last resort: what was durable, sealed without the rest.
     fn end_at_durable(&self, seal: Seal) -> Result<Seal, NotSealed> {
-        let raw = FileSource::open(&self.paths.raw).map_err(NotSealed::Disk)?;
-        // A disk that does not give the torn bytes back does not keep the seal from being written.
-        let torn = crate::recovery::torn(&raw, self.durable.bytes).ok().flatten();
-        let end =
-            KeylessEnd { state: State::Damaged, ending: seal.ending, at_ms: seal.at_ms, torn };
+        let end = KeylessEnd {
+            state: State::Damaged,
+            ending: seal.ending,
+            at_ms: seal.at_ms,
+            torn: None,
+        };
         let short = self.durable.seal(seal.header, end);
         self.continue_with(&short, Carry::Nothing).map_err(NotSealed::Disk)?;
         Ok(short)

@@ -93,7 +93,9 @@ impl KeysFile {
         if version != VERSION {
             return Err(KeysFileError::Version { found: version });
         }
-        let session = session.parse().map_err(|_| KeysFileError::Session { text: session })?;
+        let Ok(session) = session.parse() else {
+            return Err(KeysFileError::Session { text: session });
+        };
         let key = |WrittenKey { compartment, scheme, recipients, wrapped }| {
             Ok(Wrapped {
                 compartment: match compartment {

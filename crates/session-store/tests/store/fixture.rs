@@ -7,7 +7,7 @@ use session_record::{
     Access, Client, Durability, Event, Keys, Opening, SessionId, Step, Stream, User,
 };
 use session_store::{
-    AgeIdentities, AgeRecipients, Readers, RealDisk, Recorder, RecorderConfig, Recordings,
+    AgeIdentities, AgeRecipients, Disk, Readers, RealDisk, Recorder, RecorderConfig, Recordings,
     Recovered, SystemClock, UnwrapKey, Watermarks, unwrap_keys,
 };
 use std::path::{Path, PathBuf};
@@ -83,7 +83,14 @@ pub(crate) fn config(folder: &Folder, people: &People) -> RecorderConfig {
 }
 
 pub(crate) async fn start(config: RecorderConfig) -> (Recorder, Vec<Recovered>) {
-    let started = Recorder::start(config, Arc::new(RealDisk), Arc::new(SystemClock::start())).await;
+    start_on(config, Arc::new(RealDisk)).await
+}
+
+pub(crate) async fn start_on(
+    config: RecorderConfig,
+    disk: Arc<dyn Disk>,
+) -> (Recorder, Vec<Recovered>) {
+    let started = Recorder::start(config, disk, Arc::new(SystemClock::start())).await;
     started.expect("a recorder")
 }
 

@@ -1,0 +1,203 @@
+//! Whatever the disk does: what was said to be durable is in the recording, and the recording can be listed and read.
+
+use crate::faulty::{Fault, FaultyDisk};
+use crate::fixture::{Folder, People, config, data, events, opening, start_on};
+use session_record::{Anchors, Durability, Ending, Event, SessionId, State, Stream, Verdict};
+use session_store::{
+    Failure, Found, Position, RealDisk, RecordError, Recorder, Recordings, SystemClock,
+};
+use std::sync::Arc;
+use std::time::Duration;
+
+const SESSION: SessionId = SessionId(7);
+
+/// What came of a session on a faulty disk.
+#[derive(Debug)]
+struct Outcome {
+    /// Events that were accepted, in their order, and how many of them were said to be durable.
+    accepted: Vec<Event>,
+    n_durable: usize,
+    failure: Option<Failure>,
+    /// The state in which the recorder sealed it, if it did.
+    sealed: Option<State>,
+}
+
+/// Types lines until the disk fails, waits for each third event, and seals.
+async fn session(
+    recorder: &Recorder,
+    disk: &FaultyDisk,
+    n_events: usize,
+    each_bytes: usize,
+) -> Outcome {
+    let recording =
+        recorder.open(opening(SESSION.0, Durability::Group)).await.expect("a recording");
+    disk.arm();
+    let (mut accepted, mut n_durable) = (Vec::new(), 0);
+    for n in 0..n_events {
+        let stream = if n % 2 == 0 { Stream::Stdin } else { Stream::Stdout };
+        let event = data(stream, &vec![u8::try_from(n % 251).unwrap_or_default(); each_bytes]);
+        let Ok(position) = recording.record(event.clone()).await else { break };
+        accepted.push(event);
+        if n % 3 == 0 {
+            match recording.durable(position).await {
+                Ok(()) => n_durable = accepted.len(),
+                Err(_) => break,
+            }
+        }
+    }
+    let ended = recording.record(Event::Notice { text: "the end".to_owned() }).await;
+    let failure = match ended {
+        Ok(position) => failure_of(recording.durable(position).await),
+        Err(error) => failure_of(Err(error)),
+    };
+    let why = failure.as_ref().map_or_else(String::new, ToString::to_string);
+    let sealed = recording.seal(Ending::RecordingFailed { why }).await;
+    Outcome { accepted, n_durable, failure, sealed: sealed.ok().map(|sealed| sealed.seal.state) }
+}
+
+fn failure_of(result: Result<(), RecordError>) -> Option<Failure> {
+    match result {
+        Err(RecordError::Failed(failure)) => Some(failure),
+        Ok(()) | Err(RecordError::Ended | RecordError::TooLong { .. }) => None,
+    }
+}
+
+/// The recording is there with everything that was durable, in the order in which it was accepted.
+async fn is_kept(folder: &Folder, people: &People, outcome: &Outcome) {
+    let (_recorder, recovered) = crate::fixture::start(config(folder, people)).await;
+    let [found] = recovered.as_slice() else { unreachable!("{recovered:?}") };
+    let Found::Sealed { seal, .. } = &found.found else { unreachable!("{found:?}") };
+    assert!(outcome.sealed.is_none_or(|state| state == seal.state), "{outcome:?}, then {seal:?}");
+    let recordings = Recordings::new(folder.path());
+    let keys = people.all_keys(&recordings, SESSION);
+    let report = recordings.verify(SESSION, &keys, &Anchors::default()).expect("a recording");
+    assert_eq!(report.verdict(), Verdict::Sound, "{:?} of {outcome:?}", report.faults);
+    let reader = recordings.reader(SESSION, &keys).expect("a reader");
+    let kept = joined(events(reader.map(|step| step.expect("a step"))));
+    let durable = joined(outcome.accepted.iter().take(outcome.n_durable).cloned());
+    let accepted = joined(outcome.accepted.iter().cloned());
+    assert!(kept.starts_with(&durable), "something durable is missing: {outcome:?}");
+    assert!(accepted.starts_with(&kept), "something was recorded that never happened: {outcome:?}");
+}
+
+/// Data as bytes, whatever the pieces.
+fn joined(events: impl IntoIterator<Item = Event>) -> Vec<(Stream, u8)> {
+    let mut joined = Vec::new();
+    for event in events {
+        if let Event::Data { stream, bytes } = event {
+            joined.extend(bytes.iter().map(|byte| (stream, *byte)));
+        }
+    }
+    joined
+}
+
+async fn fails_well(name: &str, fault: Fault, each_bytes: usize) -> Outcome {
+    let (folder, people) = (Folder::new(name), People::new());
+    let disk = FaultyDisk::new(fault);
+    let (recorder, _) = start_on(config(&folder, &people), Arc::new(disk.clone())).await;
+    let outcome = session(&recorder, &disk, 30, each_bytes).await;
+    drop(recorder);
+    is_kept(&folder, &people, &outcome).await;
+    outcome
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_is_full_at_any_byte() {
+    for bytes in (0..3500).step_by(37) {
+        let outcome = fails_well("full", Fault::FullAfter(bytes), 40).await;
+        // What a session has reserved takes a short one to its end.
+        assert!(outcome.sealed == Some(State::Sealed), "after {bytes}: {outcome:?}");
+    }
+    for kib in [0, 1, 63, 64, 65, 100, 256, 300, 520] {
+        let outcome = fails_well("full-long", Fault::FullAfter(kib << 10), 60_000).await;
+        assert_eq!(outcome.failure, Some(Failure::DiskFull), "after {kib} KiB");
+        assert!(outcome.sealed.is_some(), "after {kib} KiB: {outcome:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_promised_room_and_has_none() {
+    for bytes in (0..3500).step_by(41) {
+        let outcome = fails_well("lying", Fault::LyingFullAfter(bytes), 40).await;
+        // The ballast makes room for the end.
+        assert!(outcome.sealed.is_some(), "after {bytes}: {outcome:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_fails_at_any_byte() {
+    for bytes in (0..3500).step_by(43) {
+        let outcome = fails_well("write", Fault::WriteErrorAfter(bytes), 40).await;
+        let why = "input/output error".to_owned();
+        let expected = Failure::Disk { what: "be written", why };
+        assert!(outcome.failure.is_none_or(|failure| failure == expected), "after {bytes}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sync_that_fails_is_not_tried_again() {
+    // Ten commits, the one of the last event, and the end.
+    for nth in 1..=12 {
+        let outcome = fails_well("sync-from", Fault::SyncErrorFrom(nth), 40).await;
+        // The end cannot be made durable either: the next start seals.
+        assert_eq!(outcome.sealed, None, "{nth}: {outcome:?}");
+        let outcome = fails_well("sync-at", Fault::SyncErrorAt(nth), 40).await;
+        // It can elsewhere. What is known of the first file ends with the sync before.
+        assert_eq!(outcome.sealed, Some(State::Damaged), "{nth}: {outcome:?}");
+    }
+    // The raw recording is whole when packing it fails.
+    let outcome = fails_well("sync-pack", Fault::SyncErrorFrom(13), 40).await;
+    assert_eq!((outcome.failure, outcome.sealed), (None, Some(State::Sealed)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn short_writes_are_no_failure() {
+    let outcome = fails_well("short", Fault::ShortWrites(7), 900).await;
+    assert_eq!(
+        (outcome.n_durable, outcome.failure, outcome.sealed),
+        (28, None, Some(State::Sealed))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_hangs_ends_the_session_in_time() {
+    let (folder, people) = (Folder::new("hang"), People::new());
+    let disk = FaultyDisk::new(Fault::Hang);
+    let config = session_store::RecorderConfig {
+        stall: Duration::from_millis(200),
+        ..config(&folder, &people)
+    };
+    let (recorder, _) = start_on(config.clone(), Arc::new(disk.clone())).await;
+    let recording =
+        recorder.open(opening(SESSION.0, Durability::Intent)).await.expect("a recording");
+    disk.arm();
+    let position: Position =
+        recording.record(data(Stream::Stdin, b"rm -rf /\r")).await.expect("queued");
+    let stalled = Failure::Stalled { stall_ms: 200 };
+    assert_eq!(failure_of(recording.durable(position).await), Some(stalled.clone()));
+    assert_eq!(recording.failed().await, stalled);
+    let refused = recording.seal(Ending::RecordingFailed { why: stalled.to_string() }).await;
+    assert!(refused.is_err(), "{refused:?}");
+    // New sessions go to the other thread, as long as its disk answers.
+    disk.release();
+    drop((recording, recorder));
+    let (_recorder, recovered) = crate::fixture::start(config).await;
+    let [found] = recovered.as_slice() else { unreachable!("{recovered:?}") };
+    let Found::Sealed { seal, .. } = &found.found else { unreachable!("{found:?}") };
+    assert_eq!(seal.ending, Ending::RecordingFailed { why: stalled.to_string() });
+}
+
+#[tokio::test]
+async fn a_recording_that_cannot_begin_leaves_nothing() {
+    let (folder, people) = (Folder::new("begin"), People::new());
+    let disk = FaultyDisk::new(Fault::WriteErrorAfter(30));
+    let (recorder, _) = start_on(config(&folder, &people), Arc::new(disk.clone())).await;
+    disk.arm();
+    assert!(recorder.open(opening(SESSION.0, Durability::Group)).await.is_err());
+    drop(recorder);
+    let clock = Arc::new(SystemClock::start());
+    let (_, recovered) = Recorder::start(config(&folder, &people), Arc::new(RealDisk), clock)
+        .await
+        .expect("a start");
+    assert!(recovered.is_empty(), "{recovered:?}");
+}
