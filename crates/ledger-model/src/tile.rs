@@ -102,6 +102,32 @@ impl TilePath {
     }
 }
 
+impl TilePath {
+    /// The bytes of this tile out of those of a wider one in its place.
+    ///
+    /// # Errors
+    /// When there are not enough.
+    pub fn cut(&self, wider: &[u8]) -> Result<Vec<u8>, TileError> {
+        let end = match self.kind {
+            TileKind::Level(_) => self.width * 32,
+            TileKind::Entries => bundle_end(wider, self.width)?,
+        };
+        let short = TileError::Length { found: wider.len(), expected: end };
+        wider.get(..end).map(<[u8]>::to_vec).ok_or(short)
+    }
+}
+
+/// Where the first `count` entries of a file end.
+fn bundle_end(bundle: &[u8], count: usize) -> Result<usize, TileError> {
+    let mut end = 0;
+    for entry in 0..count {
+        let length = bundle.get(end..).and_then(|rest| rest.first_chunk::<2>());
+        let length = length.ok_or(TileError::CutOff(entry))?;
+        end += 2 + usize::from(u16::from_be_bytes(*length));
+    }
+    Ok(end)
+}
+
 impl fmt::Display for TilePath {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {

@@ -21,8 +21,8 @@ const MAGIC: [u8; 4] = *b"WLR1";
 /// checkpoint, checksum of the header.
 const HEADER_BYTES: usize = 32;
 
-/// How large a segment is. Entries that are in no tile yet fill no more than a few.
-pub(crate) const SEGMENT_BYTES: u64 = 4 << 20;
+/// How large a segment usually is. Entries that are in no tile yet fill no more than a few.
+pub(crate) const SEGMENT_BYTES: usize = 4 << 20;
 
 /// The most bytes of entries, with their lengths, that are in one record.
 pub(crate) const MAX_RECORD_BYTES: usize = 2 << 20;
@@ -35,7 +35,8 @@ const MAX_NOTE_BYTES: usize = 64 << 10;
 pub(crate) struct Journal {
     file: OpenFile,
     number: u64,
-    used: u64,
+    used: usize,
+    bytes: usize,
 }
 
 /// What goes into a record.
@@ -48,20 +49,35 @@ pub(crate) struct Parts<'a> {
     pub checkpoint: &'a [u8],
 }
 
+impl Parts<'_> {
+    pub(crate) fn record_bytes(&self) -> usize {
+        HEADER_BYTES + self.bundle.len() + self.checkpoint.len()
+    }
+}
+
 impl Journal {
-    /// A new segment below `folder`, numbered by the index of the next entry. It is durable when this returns.
-    pub(crate) fn create(disk: &Disk, folder: &Path, number: u64) -> io::Result<Self> {
+    /// A new segment of `bytes` below `folder`, numbered by the index of the next entry. It is durable when this
+    /// returns.
+    pub(crate) fn create(
+        disk: &Disk,
+        folder: &Path,
+        number: u64,
+        bytes: usize,
+    ) -> io::Result<Self> {
         let new = folder.join("journal-new");
         let file = disk.create_file(&new)?;
-        let zeros = vec![0; 1 << 20];
-        for offset in (0..SEGMENT_BYTES).step_by(zeros.len()) {
-            disk.write_at(&file, offset, &zeros)?;
+        let zeros = vec![0; bytes.min(1 << 20)];
+        let mut offset = 0;
+        while offset < bytes {
+            let part = zeros.get(..bytes - offset).unwrap_or(&zeros);
+            disk.write_at(&file, offset as u64, part)?;
+            offset += part.len();
         }
         disk.sync(&file)?;
         let path = segment_path(folder, number);
         disk.rename(&new, &path)?;
         disk.sync_folder(folder)?;
-        Ok(Self { file: file.renamed(path), number, used: 0 })
+        Ok(Self { file: file.renamed(path), number, used: 0, bytes })
     }
 
     /// The index of the entry before which this segment was begun.
@@ -71,16 +87,15 @@ impl Journal {
 
     /// Whether a record of these parts has room.
     pub(crate) fn has_room(&self, parts: &Parts<'_>) -> bool {
-        let bytes = (HEADER_BYTES + parts.bundle.len() + parts.checkpoint.len()) as u64;
-        self.used + bytes <= SEGMENT_BYTES
+        self.used + parts.record_bytes() <= self.bytes
     }
 
     /// Makes a record durable.
     pub(crate) fn append(&mut self, disk: &Disk, parts: &Parts<'_>) -> io::Result<()> {
         let record = encode(self.number, parts).ok_or(io::ErrorKind::InvalidInput)?;
-        disk.write_at(&self.file, self.used, &record)?;
+        disk.write_at(&self.file, self.used as u64, &record)?;
         disk.sync(&self.file)?;
-        self.used += record.len() as u64;
+        self.used += record.len();
         Ok(())
     }
 }

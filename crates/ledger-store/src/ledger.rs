@@ -2,6 +2,7 @@
 
 use crate::disk::Disk;
 use crate::entry_json::EntryError;
+use crate::journal::SEGMENT_BYTES;
 use crate::queue::{Append, Queue, Request};
 use crate::recovery::{OpenError, Recovered, open};
 use ledger_model::{Fact, SignerKey, TreeHead};
@@ -26,6 +27,8 @@ pub struct LedgerOptions {
     pub heartbeat: Duration,
     /// How long entries may be in the journal only, durable but not yet in tiles for others to read.
     pub publish_after: Duration,
+    /// How large a segment of the journal is.
+    pub segment_bytes: usize,
     pub disk: Disk,
     pub clock: Clock,
 }
@@ -104,6 +107,7 @@ impl LedgerOptions {
             version: version.to_owned(),
             heartbeat: Duration::from_secs(60),
             publish_after: Duration::from_millis(250),
+            segment_bytes: SEGMENT_BYTES,
             disk: Disk::default(),
             clock: Clock::default(),
         }
@@ -170,6 +174,16 @@ impl Ledger {
         let room = self.inner.queue.room(facts.len()).await.map_err(|closed| self.why(closed))?;
         let (reply, answer) = oneshot::channel();
         self.ask(Request::Append(Append { facts, reply, room }))?;
+        answer.await.unwrap_or_else(|_gone| Err(self.why(AppendError::Closed)))
+    }
+
+    /// Adds the entry by which this checkpoint and all later ones are signed with another key.
+    ///
+    /// # Errors
+    /// As [`Self::append`], and when the key cannot follow the ledger's.
+    pub async fn rotate(&self, key: SignerKey) -> Result<Committed, AppendError> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Request::Rotate { key: Box::new(key), reply })?;
         answer.await.unwrap_or_else(|_gone| Err(self.why(AppendError::Closed)))
     }
 

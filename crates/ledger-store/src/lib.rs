@@ -19,8 +19,10 @@ mod entry_json;
 mod journal;
 mod layout;
 mod ledger;
+mod place;
 mod publisher;
 mod queue;
+mod reader;
 mod recovery;
 mod writer;
 
@@ -28,4 +30,6 @@ pub use disk::{Change, Disk, Fault, Watch};
 pub use entry_json::{EntryError, decode_entry, encode_entry};
 pub use journal::{End, Record, Scan, scan};
 pub use ledger::{AppendError, Clock, Committed, Failure, Ledger, LedgerOptions, Progress};
+pub use place::{Place, ReadError};
+pub use reader::LedgerReader;
 pub use recovery::{OpenError, Recovered};

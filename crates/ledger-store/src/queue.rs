@@ -4,7 +4,7 @@
 //! takes all that is there at once: what came while a sync was under way becomes the next commit.
 
 use crate::ledger::{AppendError, Committed};
-use ledger_model::Fact;
+use ledger_model::{Fact, SignerKey};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -16,6 +16,11 @@ pub(crate) const QUEUE_ENTRIES: u32 = 16_384;
 #[derive(Debug)]
 pub(crate) enum Request {
     Append(Append),
+    /// Signs with another key from here on.
+    Rotate {
+        key: Box<SignerKey>,
+        reply: Reply,
+    },
     /// Publishes all that is committed.
     Flush {
         reply: oneshot::Sender<Result<(), AppendError>>,

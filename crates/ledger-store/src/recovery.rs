@@ -5,7 +5,7 @@
 //! files that are written now: after a sync that failed, what can be read need not be what is on the disk.
 
 use crate::disk::Disk;
-use crate::entry_json::source_of;
+use crate::entry_json::{decode_entry, source_of};
 use crate::journal::{End, Journal, Record, scan, segment_number, segment_path};
 use crate::layout::Layout;
 use crate::ledger::{AppendError, LedgerOptions, Progress};
@@ -13,10 +13,11 @@ use crate::publisher::{Batch, Publisher};
 use crate::queue::Queue;
 use crate::writer::Writer;
 use ledger_model::{
-    CheckpointError, Digest, Fact, Frontier, MAX_TILE_BYTES, SignedCheckpoint, TILE_WIDTH,
-    TileBuilder, TileError, TileKind, TilePath, TreeHead, VerifierKey, leaf_hash, split_entries,
-    split_hashes,
+    CheckpointError, Digest, Entry, Fact, Frontier, KeyHistory, MAX_TILE_BYTES, RotationError,
+    SignedCheckpoint, TILE_WIDTH, TileBuilder, TileError, TileKind, TilePath, TreeHead,
+    VerifierKey, leaf_hash, split_entries, split_hashes,
 };
+use memchr::memmem;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -66,6 +67,10 @@ pub enum OpenError {
     Record { path: PathBuf, source: CheckpointError },
     #[error("a record in {path} has a checkpoint of other entries")]
     OtherTree { path: PathBuf },
+    #[error("the ledger's key was changed to {0}: open it with that one")]
+    OldKey(String),
+    #[error("entry {index} names a new key of the ledger, which cannot be gone on with")]
+    KeyChange { index: u64, source: RotationError },
     #[error("could not publish what the journal had")]
     Publish(#[source] io::Error),
     #[error("could not begin a new journal")]
@@ -80,16 +85,19 @@ type Opened = (JoinHandle<()>, watch::Receiver<Progress>, Recovered);
 
 /// Opens a ledger and starts what writes it.
 pub(crate) fn open(options: LedgerOptions, queue: Arc<Queue>) -> Result<Opened, OpenError> {
-    let LedgerOptions { folder, key, source, version, heartbeat, publish_after, disk, clock } =
-        options;
+    let LedgerOptions { folder, key, source, version, segment_bytes, disk, .. } = options;
+    let (heartbeat, publish_after, clock) =
+        (options.heartbeat, options.publish_after, options.clock);
     let layout = Layout::new(&folder);
     let lock = prepare(&disk, &layout)?;
-    let tiles = published(&layout, key.public())?;
+    let keys = Keys { own: key.public(), history: changes_of_key(&layout)? };
+    let tiles = published(&layout, &keys)?;
     let mut publisher = Publisher::new(disk.clone(), layout.clone(), tiles);
-    let recovered = replay(&layout, &mut publisher, key.public())?;
+    let recovered = replay(&layout, &mut publisher, &keys)?;
+    keys.check_own(publisher.tiles().size())?;
     publisher.publish().map_err(OpenError::Publish)?;
     let frontier = publisher.tiles().frontier();
-    let journal = fresh_journal(&disk, &layout, frontier.size())?;
+    let journal = fresh_journal(&disk, &layout, frontier.size(), segment_bytes)?;
     let sequence = next_sequence(&layout, publisher.tiles(), &source)?;
     let progress =
         Progress { committed: frontier.head(), published: frontier.size(), failed: None };
@@ -101,6 +109,7 @@ pub(crate) fn open(options: LedgerOptions, queue: Arc<Queue>) -> Result<Opened, 
         disk,
         layout,
         journal,
+        segment_bytes,
         key,
         source,
         sequence,
@@ -123,6 +132,61 @@ pub(crate) fn open(options: LedgerOptions, queue: Arc<Queue>) -> Result<Opened, 
     };
     let thread = std::thread::Builder::new().name("ledger-writer".into()).spawn(ahead);
     Ok((thread.map_err(OpenError::Threads)?, watching, recovered))
+}
+
+/// Who signed what is there.
+///
+/// A crash may have come between the entry that names a new key, which is in the journal, and the checkpoint
+/// that covers it: what is published is the old key's then. The statement in the entry is believed because the
+/// ledger's own key signed it, too.
+struct Keys<'a> {
+    own: &'a VerifierKey,
+    history: KeyHistory,
+}
+
+impl Keys<'_> {
+    /// What a checkpoint commits to, if the key that was in force signed it for its own ledger.
+    fn signed_head(&self, bytes: &[u8]) -> Result<TreeHead, CheckpointError> {
+        let signed = SignedCheckpoint::parse(bytes)?;
+        let head = signed.head();
+        signed.signed_by(self.history.at(head.size).unwrap_or(self.own))?;
+        let origin = &signed.checkpoint().origin;
+        if origin != self.own.name() {
+            let (found, expected) = (origin.clone(), self.own.name().to_owned());
+            return Err(CheckpointError::OtherOrigin { found, expected });
+        }
+        Ok(head)
+    }
+
+    /// The next checkpoint is signed by the key that this is opened with, so it must be the one in force.
+    fn check_own(&self, size: u64) -> Result<(), OpenError> {
+        match self.history.at(size) {
+            Some(in_force) if in_force != self.own => Err(OpenError::OldKey(in_force.short())),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+/// The changes of the ledger's key that are in the journal.
+fn changes_of_key(layout: &Layout) -> Result<KeyHistory, OpenError> {
+    let mut history = KeyHistory::default();
+    for segment in segments(layout)? {
+        let path = segment_path(&layout.own(), segment);
+        let bytes = read_file(&path)?.unwrap_or_default();
+        for record in scan(segment, &bytes).records {
+            let entries = split_entries(record.bundle, record.count as usize).unwrap_or_default();
+            for (index, entry) in (record.first..).zip(entries) {
+                let change =
+                    memmem::find(entry, b"key.rotated").and_then(|_| decode_entry(entry).ok());
+                if let Some(Entry { fact: Fact::KeyRotated { statement }, .. }) = change {
+                    history
+                        .take(&statement, index, None)
+                        .map_err(|source| OpenError::KeyChange { index, source })?;
+                }
+            }
+        }
+    }
+    Ok(history)
 }
 
 /// Makes the folders and locks the ledger for as long as the file is open.
@@ -152,7 +216,7 @@ fn prepare(disk: &Disk, layout: &Layout) -> Result<File, OpenError> {
 }
 
 /// The right edge of the tree that the checkpoint names.
-fn published(layout: &Layout, key: &VerifierKey) -> Result<TileBuilder, OpenError> {
+fn published(layout: &Layout, keys: &Keys<'_>) -> Result<TileBuilder, OpenError> {
     let path = layout.checkpoint();
     let Some(bytes) = read_file(&path)? else {
         let tiles = layout.root().join("tile");
@@ -165,24 +229,10 @@ fn published(layout: &Layout, key: &VerifierKey) -> Result<TileBuilder, OpenErro
             Ok(TileBuilder::default())
         };
     };
-    let head = signed_head(&bytes, key).map_err(|source| OpenError::Checkpoint { path, source })?;
+    let head = keys.signed_head(&bytes).map_err(|source| OpenError::Checkpoint { path, source })?;
     let tiles = read_edge(layout, head.size)?;
     let adds_up = tiles.as_ref().is_some_and(|tiles| tiles.frontier().head() == head);
     tiles.filter(|_tiles| adds_up).ok_or_else(|| OpenError::Edge(layout.root().to_owned()))
-}
-
-/// What a checkpoint commits to, if this key signed it for its own ledger.
-fn signed_head(bytes: &[u8], key: &VerifierKey) -> Result<TreeHead, CheckpointError> {
-    let signed = SignedCheckpoint::parse(bytes)?;
-    signed.signed_by(key)?;
-    let origin = &signed.checkpoint().origin;
-    if origin != key.name() {
-        return Err(CheckpointError::OtherOrigin {
-            found: origin.clone(),
-            expected: key.name().to_owned(),
-        });
-    }
-    Ok(signed.head())
 }
 
 fn read_edge(layout: &Layout, size: u64) -> Result<Option<TileBuilder>, OpenError> {
@@ -192,57 +242,29 @@ fn read_edge(layout: &Layout, size: u64) -> Result<Option<TileBuilder>, OpenErro
         if hashes == 0 {
             break;
         }
-        let read = read_partial(layout, TileKind::Level(level), hashes)?;
-        let width = width(hashes);
-        let tile = read.get(..width * 32).unwrap_or(&read);
-        let kind = TileKind::Level(level);
-        levels.push(split_hashes(tile, width).map_err(|source| tile_error(layout, kind, source))?);
+        let tile = read_partial(layout, TileKind::Level(level), hashes)?;
+        levels.push(split_hashes(&tile, tile.len() / 32).unwrap_or_default());
         hashes /= TILE_WIDTH as u64;
     }
-    let read = read_partial(layout, TileKind::Entries, size)?;
-    let bundle = first_entries(&read, width(size))
-        .map_err(|source| tile_error(layout, TileKind::Entries, source))?;
+    let bundle = read_partial(layout, TileKind::Entries, size)?;
     Ok(TileBuilder::resume(size, levels, bundle))
 }
 
-fn width(hashes: u64) -> usize {
-    usize::try_from(hashes % TILE_WIDTH as u64).unwrap_or_default()
-}
-
-fn tile_error(layout: &Layout, kind: TileKind, source: TileError) -> OpenError {
-    let folder = match kind {
-        TileKind::Entries => "tile/entries".to_owned(),
-        TileKind::Level(level) => format!("tile/{level}"),
-    };
-    OpenError::Tile { path: layout.root().join(folder), source }
-}
-
-/// The partial file at the edge, or the full one that was made already when the checkpoint was not.
+/// The partial file at the edge, or as much of the full one that was made already when the checkpoint was not.
 fn read_partial(layout: &Layout, kind: TileKind, hashes: u64) -> Result<Vec<u8>, OpenError> {
-    let index = hashes / TILE_WIDTH as u64;
-    let Some(partial) = TilePath::new(kind, index, width(hashes)) else { return Ok(Vec::new()) };
+    let width = usize::try_from(hashes % TILE_WIDTH as u64).unwrap_or_default();
+    let Some(partial) = TilePath::new(kind, hashes / TILE_WIDTH as u64, width) else {
+        return Ok(Vec::new());
+    };
     let path = layout.tile(&partial);
     if let Some(bytes) = read_file(&path)? {
         return Ok(bytes);
     }
+    let full = layout.tile(&partial.full());
+    let bytes = read_file(&full)?;
     let missing = || OpenError::Read { path, source: io::ErrorKind::NotFound.into() };
-    read_file(&layout.tile(&partial.full()))?.ok_or_else(missing)
-}
-
-/// The first `count` entries of a file that may have more.
-fn first_entries(bundle: &[u8], count: usize) -> Result<Vec<u8>, TileError> {
-    let mut end = 0;
-    for entry in 0..count {
-        let cut = TileError::CutOff(entry);
-        let Some(length) = bundle.get(end..).and_then(|rest| rest.first_chunk::<2>()) else {
-            return Err(cut);
-        };
-        end += 2 + usize::from(u16::from_be_bytes(*length));
-        if end > bundle.len() {
-            return Err(cut);
-        }
-    }
-    Ok(bundle.get(..end).unwrap_or_default().to_vec())
+    let bytes = bytes.ok_or_else(missing)?;
+    partial.cut(&bytes).map_err(|source| OpenError::Tile { path: full, source })
 }
 
 /// A file of a ledger; nothing when it is not there.
@@ -265,7 +287,7 @@ pub(crate) fn read_file(path: &Path) -> Result<Option<Vec<u8>>, OpenError> {
 fn replay(
     layout: &Layout,
     publisher: &mut Publisher,
-    key: &VerifierKey,
+    keys: &Keys<'_>,
 ) -> Result<Recovered, OpenError> {
     let segments = segments(layout)?;
     let mut recovered = Recovered::default();
@@ -286,7 +308,7 @@ fn replay(
             if record.first + u64::from(record.count) <= frontier.size() {
                 continue;
             }
-            let batch = checked(record, &mut frontier, key, (&path, segment))?;
+            let batch = checked(record, &mut frontier, keys, (&path, segment))?;
             publisher.add(&batch).map_err(OpenError::Publish)?;
             recovered.entries += batch.leaves.len() as u64;
         }
@@ -298,7 +320,7 @@ fn replay(
 fn checked(
     record: &Record<'_>,
     frontier: &mut Frontier,
-    key: &VerifierKey,
+    keys: &Keys<'_>,
     (path, segment): (&Path, u64),
 ) -> Result<Batch, OpenError> {
     let path = || path.to_owned();
@@ -313,7 +335,8 @@ fn checked(
     for leaf in &leaves {
         frontier.push(*leaf);
     }
-    let head = signed_head(record.checkpoint, key)
+    let head = keys
+        .signed_head(record.checkpoint)
         .map_err(|source| OpenError::Record { path: path(), source })?;
     if head != frontier.head() {
         return Err(OpenError::OtherTree { path: path() });
@@ -335,9 +358,14 @@ fn segments(layout: &Layout) -> Result<Vec<u64>, OpenError> {
 }
 
 /// Begins a journal after entry `size`, when all before it is published.
-fn fresh_journal(disk: &Disk, layout: &Layout, size: u64) -> Result<Journal, OpenError> {
+fn fresh_journal(
+    disk: &Disk,
+    layout: &Layout,
+    size: u64,
+    bytes: usize,
+) -> Result<Journal, OpenError> {
     let old = segments(layout)?;
-    let journal = Journal::create(disk, &layout.own(), size).map_err(OpenError::Journal)?;
+    let journal = Journal::create(disk, &layout.own(), size, bytes).map_err(OpenError::Journal)?;
     for number in old.into_iter().filter(|&number| number != size) {
         let path = segment_path(&layout.own(), number);
         disk.remove(&path).map_err(OpenError::Journal)?;

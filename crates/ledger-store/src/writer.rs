@@ -7,7 +7,9 @@ use crate::layout::Layout;
 use crate::ledger::{AppendError, Clock, Committed, Failure, Progress};
 use crate::publisher::{Batch, Work};
 use crate::queue::{Append, Queue, Reply, Request, Taken};
-use ledger_model::{Checkpoint, Digest, Fact, Frontier, SignedCheckpoint, SignerKey, leaf_hash};
+use ledger_model::{
+    Checkpoint, Digest, Fact, Frontier, Rotation, SignedCheckpoint, SignerKey, leaf_hash,
+};
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
@@ -26,6 +28,7 @@ pub(crate) struct Writer {
     pub disk: Disk,
     pub layout: Layout,
     pub journal: Journal,
+    pub segment_bytes: usize,
     pub key: SignerKey,
     pub source: String,
     /// Of the source's next entry.
@@ -85,6 +88,10 @@ impl Writer {
                         self.commit(std::mem::take(&mut commit));
                     }
                 }
+                Request::Rotate { key, reply } => {
+                    self.commit(std::mem::take(&mut commit));
+                    self.rotate(*key, reply);
+                }
                 Request::Flush { reply } => {
                     self.commit(std::mem::take(&mut commit));
                     // Without a publisher the reply is dropped with the request, which is an answer, too.
@@ -93,6 +100,24 @@ impl Writer {
             }
         }
         self.commit(commit);
+    }
+
+    /// Commits the entry that names the new key, under a checkpoint that is the new key's already.
+    fn rotate(&mut self, key: SignerKey, reply: Reply) {
+        let mut commit = Commit::default();
+        let statement = Rotation::sign(self.frontier.head(), &self.key, &key);
+        let gathered = statement
+            .map_err(|error| AppendError::Refused(error.to_string()))
+            .and_then(|statement| self.gather(&[Fact::KeyRotated { statement }], &mut commit));
+        match gathered {
+            Ok(()) => {
+                self.key = key;
+                commit.replies.push((reply, 0));
+                self.commit(commit);
+            }
+            // Who asked may have gone away.
+            Err(error) => drop(reply.send(Err(error))),
+        }
     }
 
     /// Adds what was asked for to a commit, or tells who asked why not.
@@ -202,7 +227,8 @@ impl Writer {
             checkpoint: &note,
         };
         if !self.journal.has_room(&parts) {
-            self.journal = Journal::create(&self.disk, &self.layout.own(), parts.first)
+            let bytes = self.segment_bytes.max(parts.record_bytes());
+            self.journal = Journal::create(&self.disk, &self.layout.own(), parts.first, bytes)
                 .map_err(|error| Failure::new("making room in the journal", &error))?;
         }
         self.journal

@@ -132,3 +132,16 @@ fn a_file_of_entries_is_read_to_its_last_byte() {
     assert_eq!(split_entries(&bundle[..8], 3), Err(TileError::CutOff(2)));
     assert_eq!(split_entries(&bundle[..4], 3), Err(TileError::CutOff(1)));
 }
+
+#[test]
+fn a_partial_tile_is_the_beginning_of_a_wider_one() {
+    let bundle = b"\0\x01a\0\0\0\x02bc";
+    let cut = |kind, width, wider: &[u8]| path(kind, 0, width).cut(wider);
+    assert_eq!(cut(TileKind::Entries, 2, bundle), Ok(b"\0\x01a\0\0".to_vec()));
+    assert_eq!(cut(TileKind::Entries, 3, bundle), Ok(bundle.to_vec()));
+    assert_eq!(cut(TileKind::Entries, 4, bundle), Err(TileError::CutOff(3)));
+    let short = TileError::Length { found: 8, expected: 9 };
+    assert_eq!(cut(TileKind::Entries, 3, &bundle[..8]), Err(short));
+    assert_eq!(cut(TileKind::Level(0), 1, &[7; 64]), Ok(vec![7; 32]));
+    assert!(cut(TileKind::Level(0), 3, &[7; 64]).is_err());
+}

@@ -101,24 +101,28 @@ fn end(segment: u64, bytes: &[u8], at: usize) -> End {
     }
     let followed = memchr::memmem::find_iter(rest, &MAGIC)
         .any(|later| record(segment, rest.get(later..).unwrap_or_default()).is_some());
-    if !followed && has_unwritten_sector(segment, bytes, at) {
+    if !followed && has_unwritten_part(segment, bytes, at) {
         End::Unfinished { at }
     } else {
         End::Damaged { at }
     }
 }
 
-/// Whether a sector of the record at `at` was never written.
+/// Whether a part of the record at `at` was never written: its end, where a write got no further, or a sector,
+/// where power was lost before all of them were on the disk.
 ///
-/// Entries and checkpoints are texts, so that a sector of zeros is none of theirs, and a header begins with
-/// letters. The sector in which the record begins has the end of the one before, so of that one only the part
-/// that is the record's counts.
-fn has_unwritten_sector(segment: u64, bytes: &[u8], at: usize) -> bool {
+/// Entries and checkpoints are texts, so that a sector of zeros is none of theirs, nor does one end with a zero; and
+/// a header begins with letters. The sector in which the record begins has the end of the one before, so of that
+/// one only the part that is the record's counts.
+fn has_unwritten_part(segment: u64, bytes: &[u8], at: usize) -> bool {
     let rest = bytes.get(at..).unwrap_or_default();
+    let is_zero =
+        |bytes: Option<&[u8]>| bytes.is_none_or(|bytes| bytes.iter().all(|&byte| byte == 0));
     let until = match Header::read(segment, rest) {
-        // The file itself ends before the record does.
-        Some(header) if header.length() > rest.len() => return true,
+        // Beyond the end of the file nothing is written, either.
+        Some(header) if is_zero(rest.get(header.length() - 1..header.length())) => return true,
         Some(header) => at + header.length(),
+        None if is_zero(rest.get(HEADER_BYTES..)) => return true,
         // A sector is written or not: a header that is in one of them is whole, or is zeros.
         None => at + HEADER_BYTES,
     };
@@ -192,6 +196,20 @@ mod tests {
         bytes[8000] = 1;
         // The header's own sector is zeros; in what is behind it nobody was told of.
         assert_eq!(scan(SEGMENT, &bytes).end, End::Unfinished { at: bounds[3] });
+    }
+
+    #[test]
+    fn a_write_that_got_no_further_is_an_unfinished_record() {
+        let (bytes, bounds) = segment();
+        for written in 1..bounds[3] - bounds[2] {
+            let mut short = bytes.clone();
+            short[bounds[2] + written..].fill(0);
+            let scan = scan(SEGMENT, &short);
+            assert_eq!(scan.records.len(), 2, "{written} bytes");
+            assert_eq!(scan.end, End::Unfinished { at: bounds[2] }, "{written} bytes");
+            let file = &short[..bounds[2] + written];
+            assert_eq!(super::scan(SEGMENT, file).end, End::Unfinished { at: bounds[2] });
+        }
     }
 
     /// Whatever sectors of the last record a loss of power leaves unwritten, it is seen as unfinished.

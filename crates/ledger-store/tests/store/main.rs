@@ -2,5 +2,8 @@
 
 #![cfg(test)]
 
+mod faults;
+mod killed;
+mod power;
 mod support;
 mod writing;
