@@ -16,11 +16,26 @@ pub enum Verb {
     NodeProxy,
     /// Asks for a token of a service account.
     TokenRequest,
+    /// Files and memory of the API server itself: `/logs` and `/debug`.
+    ServerDebug,
     /// Everything else that the API offers.
     Api,
 }
 
 impl Verb {
+    pub const ALL: [Self; 10] = [
+        Self::Exec,
+        Self::Attach,
+        Self::PortForward,
+        Self::Debug,
+        Self::Logs,
+        Self::Proxy,
+        Self::NodeProxy,
+        Self::TokenRequest,
+        Self::ServerDebug,
+        Self::Api,
+    ];
+
     /// The word of configuration, output and recordings.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -33,7 +48,33 @@ impl Verb {
             Self::Proxy => "proxy",
             Self::NodeProxy => "node-proxy",
             Self::TokenRequest => "token-request",
+            Self::ServerDebug => "server-debug",
             Self::Api => "api",
+        }
+    }
+
+    /// The verb of this word.
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|verb| verb.word() == word)
+    }
+
+    /// Whether a rule has to allow it: without one it is refused. The others are left to the cluster's RBAC.
+    ///
+    /// Logs are recorded but are not among them: reading is what the cluster's role `view` is for, and a person
+    /// without logs would be given a shell instead.
+    #[must_use]
+    pub const fn needs_a_rule(self) -> bool {
+        match self {
+            Self::Exec
+            | Self::Attach
+            | Self::PortForward
+            | Self::Debug
+            | Self::Proxy
+            | Self::NodeProxy
+            | Self::TokenRequest
+            | Self::ServerDebug => true,
+            Self::Logs | Self::Api => false,
         }
     }
 }
