@@ -1,4 +1,5 @@
 //! A cluster comes up, works as clusters do, and leaves nothing, however its owner ends.
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 use cluster_testbed::{Options, Part, Testbed};
 use std::collections::BTreeSet;

@@ -62,9 +62,9 @@ impl Channels {
     pub(crate) fn receive(&mut self, input: Input) -> Result<(), Violation> {
         let Some((channel, payload)) = self.taken_apart(input)? else { return Ok(()) };
         match self.role {
-            Role::Server => self.from_client(channel, payload),
+            Role::Server => self.client_said(channel, payload),
             Role::Client => {
-                self.from_runtime(channel, payload);
+                self.runtime_said(channel, payload);
                 Ok(())
             }
         }
@@ -99,13 +99,11 @@ impl Channels {
     }
 
     /// Channels that the client does not write, and unknown ones, are read by no runtime either; nothing of them goes on.
-    fn from_client(&mut self, channel: u8, payload: Bytes) -> Result<(), Violation> {
+    fn client_said(&mut self, channel: u8, payload: Bytes) -> Result<(), Violation> {
         match channel {
             STDIN if self.asked.stdin => push_data(&mut self.events, Stream::Stdin, payload),
-            RESIZE if self.asked.terminal && self.version >= Version::V3 => {
-                if !payload.is_empty() {
-                    self.events.push_back(parse_resize(&payload)?);
-                }
+            RESIZE if self.asked.terminal && self.version >= Version::V3 && !payload.is_empty() => {
+                self.events.push_back(parse_resize(&payload)?);
             }
             CLOSE if self.version >= Version::V5 => match payload.as_ref() {
                 [STDIN] if self.asked.stdin => {
@@ -120,7 +118,7 @@ impl Channels {
     }
 
     /// What is not among the channels that were asked for would confuse the client, and is not passed on.
-    fn from_runtime(&mut self, channel: u8, payload: Bytes) {
+    fn runtime_said(&mut self, channel: u8, payload: Bytes) {
         match channel {
             STDOUT if self.asked.stdout => push_data(&mut self.events, Stream::Stdout, payload),
             STDERR if self.asked.stderr && !self.asked.terminal => {

@@ -72,7 +72,15 @@ impl ForwardChannels {
             }
             // There are no words for the end of a channel; the connection ends with the WebSocket.
             Event::End { stream: Stream::FromPort { .. } } | Event::Disconnected { .. } => {}
-            event => return no_words(event),
+            Event::Data { .. }
+            | Event::End { .. }
+            | Event::Resize { .. }
+            | Event::Status { .. }
+            | Event::Connected { .. }
+            | Event::Call { .. }
+            | Event::Frozen { .. }
+            | Event::Thawed { .. }
+            | Event::Marker { .. } => return no_words(event),
         }
         Ok(())
     }

@@ -1,4 +1,11 @@
 //! A codec that is a client and one that is a server understand each other, however the bytes between them are cut.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    clippy::cast_possible_truncation,
+    reason = "a test"
+)]
 
 use bytes::Bytes;
 use proptest::prelude::*;

@@ -46,7 +46,7 @@ pub(crate) struct Reader {
     end: Option<u32>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 struct OpenFrame {
     stream: u32,
     left: usize,
