@@ -9,6 +9,7 @@
 //!
 //! **Absent.** Who may read, and what a session is: `session-api` and `session-gateway`. The format: `session-record`.
 
+mod archive;
 mod clock;
 mod disk;
 mod failure;
@@ -28,6 +29,7 @@ mod space;
 mod work;
 mod writers;
 
+pub use archive::{Archive, ArchiveError, Objects, S3Access, S3Config, Uploaded};
 pub use clock::{Clock, SystemClock};
 pub use disk::{Disk, DiskFile, RealDisk};
 pub use failure::Failure;

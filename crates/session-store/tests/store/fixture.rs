@@ -47,6 +47,28 @@ impl People {
         Self { auditor: Identity::generate(), investigator: Identity::generate() }
     }
 
+    /// Their secret keys, for a process that starts with nothing else.
+    pub(crate) fn text(&self) -> String {
+        let secret = |identity: &Identity| identity.to_string().expose_secret().to_owned();
+        format!("{}\n{}", secret(&self.auditor), secret(&self.investigator))
+    }
+
+    pub(crate) fn parse(text: &str) -> Self {
+        let (auditor, investigator) = text.split_once('\n').expect("two keys");
+        let parse = |text: &str| text.parse().expect("a key");
+        Self { auditor: parse(auditor), investigator: parse(investigator) }
+    }
+
+    pub(crate) fn config(&self, folder: &Path) -> RecorderConfig {
+        let watermarks = Watermarks { admission_bytes: 3, drain_bytes: 2, critical_bytes: 1 };
+        RecorderConfig {
+            watermarks,
+            ballast_bytes: 1 << 20,
+            n_writers: 2,
+            ..RecorderConfig::new(folder.to_owned(), self.readers())
+        }
+    }
+
     pub(crate) fn readers(&self) -> Readers {
         let auditor = self.auditor.to_public().to_string();
         let investigator = self.investigator.to_public().to_string();
@@ -73,13 +95,7 @@ fn unwrap(identity: &Identity, recordings: &Recordings, session: SessionId) -> K
 }
 
 pub(crate) fn config(folder: &Folder, people: &People) -> RecorderConfig {
-    let watermarks = Watermarks { admission_bytes: 3, drain_bytes: 2, critical_bytes: 1 };
-    RecorderConfig {
-        watermarks,
-        ballast_bytes: 1 << 20,
-        n_writers: 2,
-        ..RecorderConfig::new(folder.path().to_owned(), people.readers())
-    }
+    people.config(folder.path())
 }
 
 pub(crate) async fn start(config: RecorderConfig) -> (Recorder, Vec<Recovered>) {

@@ -4,4 +4,7 @@
 mod faults;
 mod faulty;
 mod fixture;
+mod kill;
+mod power;
+mod random;
 mod recording;
