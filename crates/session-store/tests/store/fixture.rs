@@ -7,8 +7,8 @@ use session_record::{
     Access, Client, Durability, Event, Keys, Opening, SessionId, Step, Stream, User,
 };
 use session_store::{
-    AgeIdentities, AgeRecipients, Disk, Readers, RealDisk, Recorder, RecorderConfig, Recordings,
-    Recovered, SystemClock, UnwrapKey, Watermarks, unwrap_keys,
+    AgeIdentities, AgeRecipients, Disk, KeysFile, Readers, RealDisk, Recorder, RecorderConfig,
+    Recordings, Recovered, SystemClock, UnwrapKey, Watermarks, unwrap_keys,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -78,20 +78,24 @@ impl People {
         Readers { output: vec![Arc::new(both)], input: vec![Arc::new(one)] }
     }
 
+    pub(crate) fn unwrap_all(&self, file: &KeysFile) -> Keys {
+        unwrap(&self.investigator, file)
+    }
+
     pub(crate) fn auditor_keys(&self, recordings: &Recordings, session: SessionId) -> Keys {
-        unwrap(&self.auditor, recordings, session)
+        unwrap(&self.auditor, &recordings.keys_file(session).expect("wrapped keys"))
     }
 
     pub(crate) fn all_keys(&self, recordings: &Recordings, session: SessionId) -> Keys {
-        unwrap(&self.investigator, recordings, session)
+        unwrap(&self.investigator, &recordings.keys_file(session).expect("wrapped keys"))
     }
 }
 
-fn unwrap(identity: &Identity, recordings: &Recordings, session: SessionId) -> Keys {
+fn unwrap(identity: &Identity, file: &KeysFile) -> Keys {
     let secret = identity.to_string();
     let by: Arc<dyn UnwrapKey> =
         Arc::new(AgeIdentities::parse(secret.expose_secret()).expect("an identity"));
-    unwrap_keys(&recordings.keys_file(session).expect("wrapped keys"), &[by]).expect("keys")
+    unwrap_keys(file, &[by]).expect("keys")
 }
 
 pub(crate) fn config(folder: &Folder, people: &People) -> RecorderConfig {
