@@ -69,9 +69,9 @@ impl Pcapng {
         match &record.event {
             Event::Connected { connection, port } => {
                 self.flows.insert(*connection, Flow { port: *port, person: 0, pod: 0 });
-                self.packet((at_us, *connection), From::Person, SYN, &[], out)?;
-                self.packet((at_us, *connection), From::Pod, SYN | ACK, &[], out)?;
-                self.packet((at_us, *connection), From::Person, ACK, &[], out)
+                self.packet((at_us, *connection), (From::Person, SYN), &[], out)?;
+                self.packet((at_us, *connection), (From::Pod, SYN | ACK), &[], out)?;
+                self.packet((at_us, *connection), (From::Person, ACK), &[], out)
             }
             Event::Data { stream: Stream::ToPort { connection }, bytes } => {
                 self.data((at_us, *connection), From::Person, bytes, out)
@@ -80,10 +80,10 @@ impl Pcapng {
                 self.data((at_us, *connection), From::Pod, bytes, out)
             }
             Event::End { stream: Stream::ToPort { connection } } => {
-                self.packet((at_us, *connection), From::Person, FIN | ACK, &[], out)
+                self.packet((at_us, *connection), (From::Person, FIN | ACK), &[], out)
             }
             Event::End { stream: Stream::FromPort { connection } } => {
-                self.packet((at_us, *connection), From::Pod, FIN | ACK, &[], out)
+                self.packet((at_us, *connection), (From::Pod, FIN | ACK), &[], out)
             }
             Event::Disconnected { connection } => {
                 self.flows.remove(connection);
@@ -109,14 +109,13 @@ impl Pcapng {
         bytes: &[u8],
         out: &mut dyn Write,
     ) -> io::Result<()> {
-        bytes.chunks(MAX_PAYLOAD).try_for_each(|part| self.packet(at, from, PSH | ACK, part, out))
+        bytes.chunks(MAX_PAYLOAD).try_for_each(|part| self.packet(at, (from, PSH | ACK), part, out))
     }
 
     fn packet(
         &mut self,
         (at_us, connection): (u64, u32),
-        from: From,
-        flags: u8,
+        (from, flags): (From, u8),
         payload: &[u8],
         out: &mut dyn Write,
     ) -> io::Result<()> {

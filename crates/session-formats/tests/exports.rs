@@ -130,7 +130,7 @@ fn lines_for_people() {
 #[test]
 fn json_lines() {
     expect![[r#"
-        {"apiVersion":"weir.dev/v1alpha1","client":{"address":"10.1.2.3:4567","kubectlCommand":null,"kubectlSession":null,"protocol":"v5.channel.k8s.io","userAgent":null},"cluster":"prod","command":["sh"],"container":"web","durability":"intent","gateway":"edge","kind":"Session","name":"web-1","namespace":"shop","reason":"a ticket","rule":"ops","session":"01234567-89ab-cdef-0123-456789abcdef","startedAt":"2026-11-18T11:06:40.123Z","terminal":true,"uid":null,"user":{"groups":["ops"],"name":"ann‮","proof":"client certificate","uid":null},"verb":"exec"}
+        {"apiVersion":"weir.dev/v1alpha1","client":{"address":"10.1.2.3:4567","kubectlCommand":null,"kubectlSession":null,"protocol":"v5.channel.k8s.io","userAgent":null},"cluster":"prod","command":["sh"],"container":"web","durability":"intent","gateway":"edge","kind":"Session","name":"web-1","namespace":"shop","reason":"a ticket","rule":"ops","session":"01234567-89ab-cdef-0123-456789abcdef","startedAt":"2026-11-18T11:06:40.123Z","terminal":true,"uid":null,"user":{"groups":["ops"],"name":"ann\u202e","proof":"client certificate","uid":null},"verb":"exec"}
         {"atUs":10,"columns":100,"event":"resize","rows":30}
         {"atUs":1000,"bytes":"JCA=","event":"data","stream":"stdout"}
         {"atUs":500000,"event":"data","stream":"stdin","withheldBytes":3}

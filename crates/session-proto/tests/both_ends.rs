@@ -1,7 +1,6 @@
 //! A codec that is a client and one that is a server understand each other, however the bytes between them are cut.
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     clippy::wildcard_enum_match_arm,
     clippy::cast_possible_truncation,
     reason = "a test"
