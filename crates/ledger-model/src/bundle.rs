@@ -54,6 +54,8 @@ pub enum BundleError {
     TooLarge(usize),
     #[error("the head of the bundle is cut off")]
     CutOff,
+    #[error("there is something behind the head of the bundle, which speaks of no recording")]
+    Trailing,
     #[error("the head of the bundle is not what it was when the bundle was made")]
     Digest,
     #[error("line {0} of the bundle's head is not what the format has there")]

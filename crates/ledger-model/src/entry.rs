@@ -112,6 +112,35 @@ pub enum Fact {
     },
 }
 
+impl Fact {
+    /// The session that this is about.
+    #[must_use]
+    pub fn session(&self) -> Option<&str> {
+        match self {
+            Self::SessionOpened(opened) => Some(&opened.session),
+            Self::SessionSealed(sealed) => Some(&sealed.session),
+            Self::SessionHead { session, .. }
+            | Self::SessionKilled { session, .. }
+            | Self::SessionFrozen { session, .. }
+            | Self::SessionThawed { session, .. }
+            | Self::SessionViewed { session, .. }
+            | Self::SessionNoted { session, .. }
+            | Self::HoldPlaced { session, .. }
+            | Self::HoldLifted { session, .. }
+            | Self::RecordingDeleted { session, .. } => Some(session),
+            Self::SourceStarted { .. }
+            | Self::SourceStopped
+            | Self::Heartbeat
+            | Self::SessionRefused { .. }
+            | Self::Approved { .. }
+            | Self::RulesChanged { .. }
+            | Self::BreakGlass { .. }
+            | Self::KeyRotated { .. }
+            | Self::Other { .. } => None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionOpened {
     pub session: String,

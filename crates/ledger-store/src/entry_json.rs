@@ -143,6 +143,19 @@ pub fn decode_entry(bytes: &[u8]) -> Result<Entry, EntryError> {
     Ok(Entry { at_ms: read.at_ms, source: read.source.into_owned(), sequence: read.sequence, fact })
 }
 
+/// The session that a fact is about, also of a kind that this version does not know.
+pub(crate) fn session_of(fact: &Fact) -> Option<Cow<'_, str>> {
+    #[derive(Deserialize)]
+    struct About {
+        session: String,
+    }
+    if let Fact::Other { body, .. } = fact {
+        let about: Option<About> = serde_json::from_str(body).ok();
+        return about.map(|about| Cow::Owned(about.session));
+    }
+    fact.session().map(Cow::Borrowed)
+}
+
 /// Who wrote an entry, and which of its own it is. For who looks for no more than that.
 pub(crate) fn source_of(bytes: &[u8]) -> Option<(String, u64)> {
     let read: Read<'_> = serde_json::from_slice(bytes).ok()?;

@@ -14,22 +14,30 @@
 //! Reading entries back while they are written is for who reads the files; the writer answers no questions
 //! but how far it is.
 
+mod bundle_file;
 mod disk;
 mod entry_json;
 mod journal;
 mod layout;
 mod ledger;
 mod place;
+mod prove;
 mod publisher;
 mod queue;
 mod reader;
 mod recovery;
+mod verify;
 mod writer;
 
+pub use bundle_file::{BundleFileError, ReadBundle, read_bundle, recording_digest, write_bundle};
 pub use disk::{Change, Disk, Fault, Watch};
 pub use entry_json::{EntryError, decode_entry, encode_entry};
 pub use journal::{End, Record, Scan, scan};
 pub use ledger::{AppendError, Clock, Committed, Failure, Ledger, LedgerOptions, Progress};
 pub use place::{Place, ReadError};
+pub use prove::{ProveError, bundle_session, prove_entry, prove_growth};
 pub use reader::LedgerReader;
 pub use recovery::{OpenError, Recovered};
+pub use verify::{
+    BundleReport, RecordingDigest, Remembered, Report, VerifyOptions, verify, verify_bundle,
+};

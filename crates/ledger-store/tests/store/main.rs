@@ -4,6 +4,8 @@
 
 mod faults;
 mod killed;
+mod mutations;
 mod power;
 mod support;
+mod verifying;
 mod writing;
