@@ -1,7 +1,7 @@
 //! Sealed recordings in object storage that speaks S3.
 //!
 //! An object has the name that the file has below `sealed/`. A copy counts once it was read back and had the digest of
-//! the file; only then may the file go ([`Recordings::release`]).
+//! the file; only then may the file go ([`Archive::release`]).
 
 mod confirm;
 mod remote;
@@ -207,6 +207,38 @@ impl Archive {
         Ok(crate::KeysFile::parse(&json).map_err(FetchError::from)?)
     }
 
+    /// Removes the files of a recording whose copy was read back and is still there; what stays says so.
+    pub async fn release(
+        &self,
+        recordings: &Recordings,
+        disk: &dyn crate::Disk,
+        session: SessionId,
+    ) -> Result<(), ArchiveError> {
+        let files = recordings.files(session)?;
+        let Some(recording) = files.recording() else { return Ok(()) };
+        let state = state::UploadState::load(&recording, session)?;
+        if !state.is_confirmed() {
+            return Err(ArchiveError::NotAsPut { name: session.to_string() });
+        }
+        for file in state.files.values() {
+            let meta = self.objects.head(&ObjectPath::from(file.object.as_str())).await;
+            let meta = meta.map_err(ArchiveError::objects(format!("find `{}`", file.object)))?;
+            if meta.size != file.bytes {
+                return Err(ArchiveError::NotAsPut { name: file.object.clone() });
+            }
+        }
+        let what = || format!("remove recording {session}, of which the archive has a copy");
+        for part in [Part::Continuation, Part::Raw, Part::Packed, Part::Keys] {
+            if let Some(path) = files.path(part) {
+                let folder = path.parent().unwrap_or(recordings.layout.root());
+                disk.remove(&path)
+                    .and_then(|()| disk.sync_folder(folder))
+                    .map_err(ArchiveError::disk(what()))?;
+            }
+        }
+        Ok(())
+    }
+
     async fn sources(&self, session: SessionId) -> Result<Sources, ArchiveError> {
         let found =
             self.found().await?.remove(&session).ok_or(ArchiveError::NoRecording(session))?;
@@ -271,28 +303,6 @@ impl Sources {
             None => Box::new(first),
             Some(more) => Box::new(Continued::new(first, more)?),
         })
-    }
-}
-
-impl Recordings {
-    /// Removes the files of a recording whose copy in the archive was read back; what stays says so.
-    pub fn release(&self, disk: &dyn crate::Disk, session: SessionId) -> Result<(), ArchiveError> {
-        let files = self.files(session)?;
-        let Some(recording) = files.recording() else { return Ok(()) };
-        let state = state::UploadState::load(&recording, session)?;
-        if !state.is_confirmed() {
-            return Err(ArchiveError::NotAsPut { name: session.to_string() });
-        }
-        let what = || format!("remove recording {session}, of which the archive has a copy");
-        for part in [Part::Continuation, Part::Raw, Part::Packed, Part::Keys] {
-            if let Some(path) = files.path(part) {
-                let folder = path.parent().unwrap_or(self.layout.root());
-                disk.remove(&path)
-                    .and_then(|()| disk.sync_folder(folder))
-                    .map_err(ArchiveError::disk(what()))?;
-            }
-        }
-        Ok(())
     }
 }
 

@@ -110,7 +110,8 @@ impl Upload<'_> {
             };
             self.state.files.insert(part.extension().to_owned(), begun);
             self.save()?;
-        } else if known.is_some_and(|known| known.confirmed) {
+        } else if known.is_some_and(|known| known.confirmed) && self.is_there(object, bytes).await?
+        {
             return Ok(bytes);
         }
         match of_object(self.archive.objects.as_ref(), object).await? {
@@ -126,6 +127,14 @@ impl Upload<'_> {
         }
         self.change(part, |file| file.confirmed = true)?;
         Ok(bytes)
+    }
+
+    async fn is_there(&self, object: &ObjectPath, bytes: u64) -> Result<bool, ArchiveError> {
+        match self.archive.objects.head(object).await {
+            Ok(meta) => Ok(meta.size == bytes),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(ArchiveError::objects(format!("find `{object}`"))(error)),
+        }
     }
 
     async fn put(

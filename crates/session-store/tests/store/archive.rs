@@ -47,13 +47,13 @@ async fn a_recording_is_copied_read_there_and_released_here() {
     let recordings = recorded(&folder, &people).await;
     let archive = Archive::new(Arc::new(InMemory::new()), "weir");
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-    let early = recordings.release(disk.as_ref(), SESSION);
+    let early = archive.release(&recordings, disk.as_ref(), SESSION).await;
     assert!(matches!(early, Err(ArchiveError::NotAsPut { .. })), "{early:?}");
     let uploaded = archive.upload(&recordings, &disk, SESSION).await.expect("copied");
     let name = format!("weir/2026-09-21/{SESSION}");
     assert_eq!(uploaded.objects, [format!("{name}.keys"), format!("{name}.raw")]);
     is_whole(&archive, &people).await;
-    recordings.release(disk.as_ref(), SESSION).expect("released");
+    archive.release(&recordings, disk.as_ref(), SESSION).await.expect("released");
     assert_eq!(recordings.sessions().expect("a list"), []);
     is_whole(&archive, &people).await;
 }

@@ -9,3 +9,4 @@ mod kill;
 mod power;
 mod random;
 mod recording;
+mod s3;
