@@ -7,6 +7,7 @@
 )]
 
 mod attacker;
+mod document;
 mod fixture;
 mod mutations;
 mod packed;
