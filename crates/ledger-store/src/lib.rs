@@ -15,6 +15,7 @@
 //! but how far it is.
 
 mod bundle_file;
+mod cosign;
 mod disk;
 mod entry_json;
 mod journal;
@@ -27,9 +28,11 @@ mod queue;
 mod reader;
 mod recovery;
 mod verify;
+mod witness;
 mod writer;
 
 pub use bundle_file::{BundleFileError, ReadBundle, read_bundle, recording_digest, write_bundle};
+pub use cosign::{CosignError, CosignOptions, CosignState, Cosigner, WitnessAddress, WitnessState};
 pub use disk::{Change, Disk, Fault, Watch};
 pub use entry_json::{EntryError, decode_entry, encode_entry};
 pub use journal::{End, Record, Scan, scan};
@@ -40,4 +43,7 @@ pub use reader::LedgerReader;
 pub use recovery::{OpenError, Recovered};
 pub use verify::{
     BundleReport, RecordingDigest, Remembered, Report, VerifyOptions, verify, verify_bundle,
+};
+pub use witness::{
+    Answer, Witness, WitnessError, WitnessListener, WitnessOptions, WitnessServeError,
 };

@@ -8,4 +8,5 @@ mod mutations;
 mod power;
 mod support;
 mod verifying;
+mod witnessing;
 mod writing;

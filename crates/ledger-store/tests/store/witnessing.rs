@@ -1,0 +1,225 @@
+//! Witnesses over HTTP: what grew is signed, what did not is refused, over restarts of both sides.
+
+use crate::support::{Folder, copy, key, options, viewed};
+use ledger_model::{Algorithm, SignerKey};
+use ledger_store::{
+    Clock, CosignOptions, Cosigner, Disk, Ledger, Place, VerifyOptions, Witness, WitnessAddress,
+    WitnessListener, WitnessOptions, verify,
+};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use tokio::task::JoinHandle;
+
+fn witness_key(number: u8) -> SignerKey {
+    let name = format!("witness.example/{number}");
+    SignerKey::from_seed(&name, Algorithm::Ed25519Cosignature, [number; 32]).unwrap()
+}
+
+fn witness_options(folder: &Path, number: u8) -> WitnessOptions {
+    WitnessOptions {
+        folder: folder.to_owned(),
+        key: witness_key(number),
+        ledgers: vec![key().public().clone()],
+        disk: Disk::default(),
+        clock: Clock(Arc::new(|| 1_790_000_000_123)),
+    }
+}
+
+/// A witness that serves until this is dropped.
+struct Serving {
+    address: SocketAddr,
+    events: Arc<Mutex<Vec<String>>>,
+    task: JoinHandle<()>,
+}
+
+impl Serving {
+    async fn start(folder: &Path, number: u8, tls: Option<(&[u8], &[u8])>) -> Self {
+        let witness = Arc::new(Witness::open(witness_options(folder, number)).unwrap());
+        let listener =
+            WitnessListener::bind("127.0.0.1:0".parse().unwrap(), tls).await.unwrap();
+        let address = listener.address().unwrap();
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&events);
+        let told = Arc::new(move |event: &str| heard.lock().unwrap().push(event.to_owned()));
+        Self { address, events, task: tokio::spawn(listener.serve(witness, told)) }
+    }
+
+    async fn stop(mut self) {
+        self.task.abort();
+        drop((&mut self.task).await);
+    }
+
+    fn address(&self, number: u8) -> WitnessAddress {
+        let url = format!("http://{}/", self.address).parse().unwrap();
+        WitnessAddress { url, key: witness_key(number).public().clone() }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn cosigner(folder: &Path, witnesses: Vec<WitnessAddress>, quorum: usize) -> Cosigner {
+    let options =
+        CosignOptions { folder: folder.to_owned(), witnesses, quorum, authority: None };
+    Cosigner::new(options).unwrap()
+}
+
+async fn grow(folder: &Path, entries: u64) {
+    let ledger = Ledger::open(options(folder)).unwrap();
+    ledger.append_all((0..entries).map(viewed).collect()).await.unwrap();
+    ledger.close().await.unwrap();
+}
+
+fn troubles(cosigner: &Cosigner) -> Vec<Option<String>> {
+    cosigner.state().witnesses.iter().map(|witness| witness.trouble.clone()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn enough_witnesses_sign_what_grows() {
+    let folder = Folder::new("cosigned");
+    let states: Vec<Folder> =
+        (1..=3).map(|number| Folder::new(&format!("cosigned-{number}"))).collect();
+    let mut serving = Vec::new();
+    for (number, state) in (1..).zip(&states) {
+        serving.push(Serving::start(&state.0, number, None).await);
+    }
+    let addresses: Vec<_> = (1..).zip(&serving).map(|(number, one)| one.address(number)).collect();
+    let mut cosigner = cosigner(&folder.0, addresses.clone(), 2);
+    cosigner.round().await;
+    assert_eq!((cosigner.state().cosigned, cosigner.state().trouble.clone()), (0, None));
+    for (entries, size) in [(1, 3), (300, 305), (0, 307)] {
+        if entries > 0 {
+            grow(&folder.0, entries).await;
+        } else {
+            Ledger::open(options(&folder.0)).unwrap().close().await.unwrap();
+            // One that is away is no trouble for the others.
+            serving.remove(0).stop().await;
+        }
+        cosigner.round().await;
+        assert_eq!(cosigner.state().cosigned, size);
+    }
+    let troubles = troubles(&cosigner);
+    assert!(troubles[0].as_ref().unwrap().starts_with("it could not be asked"), "{troubles:?}");
+    assert_eq!(troubles[1..], [None, None]);
+    let signed: Vec<_> =
+        cosigner.state().witnesses.iter().map(|witness| witness.signed).collect();
+    let at = 1_790_000_000;
+    assert_eq!(signed, [Some((305, at)), Some((307, at)), Some((307, at))]);
+
+    let witnesses = addresses.iter().map(|address| address.key.clone()).collect();
+    let mut options = VerifyOptions {
+        keys: vec![key().public().clone()],
+        witnesses,
+        quorum: 2,
+        ..VerifyOptions::default()
+    };
+    let place = Place::Folder(folder.0.clone());
+    let report = verify(&place, &options).await.unwrap();
+    assert_eq!((report.findings.as_slice(), report.cosigned_size), ([].as_slice(), Some(307)));
+    assert!(report.proven.iter().any(|line| line.starts_with("2 of 3 witnesses")));
+    options.quorum = 3;
+    let report = verify(&place, &options).await.unwrap();
+    let codes: Vec<_> = report.findings.iter().map(|finding| finding.code.0).collect();
+    assert_eq!(codes, ["ledger-cosignatures-missing"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_witness_remembers_over_restarts_and_refuses_an_older_state() {
+    let (folder, older) = (Folder::new("refused-newer"), Folder::new("refused-older"));
+    let state = Folder::new("refused-witness");
+    grow(&folder.0, 10).await;
+    copy(&folder.0, &older.0);
+    grow(&folder.0, 10).await;
+    let serving = Serving::start(&state.0, 1, None).await;
+    cosigner(&folder.0, vec![serving.address(1)], 1).round().await;
+    serving.stop().await;
+
+    let serving = Serving::start(&state.0, 1, None).await;
+    let mut asks = cosigner(&older.0, vec![serving.address(1)], 1);
+    asks.round().await;
+    let trouble = troubles(&asks).remove(0).unwrap();
+    assert!(trouble.contains("has signed 24 entries, and the ledger has 12"), "{trouble}");
+    // An older state that was gone on with is another history.
+    grow(&older.0, 30).await;
+    asks.round().await;
+    let trouble = troubles(&asks).remove(0).unwrap();
+    assert!(trouble.contains("422"), "{trouble}");
+    assert_eq!(asks.state().cosigned, 0);
+    // The newer one is still signed.
+    grow(&folder.0, 1).await;
+    let mut asks = cosigner(&folder.0, vec![serving.address(1)], 1);
+    asks.round().await;
+    assert_eq!((asks.state().cosigned, troubles(&asks)), (27, vec![None]));
+    let events = serving.events.lock().unwrap().join("\n");
+    assert!(events.contains("refused") && events.contains("signed 27 entries"), "{events}");
+}
+
+#[tokio::test]
+async fn a_witness_whose_state_was_altered_does_not_start() {
+    let (folder, state) = (Folder::new("altered-ledger"), Folder::new("altered-witness"));
+    grow(&folder.0, 1).await;
+    {
+        let serving = Serving::start(&state.0, 1, None).await;
+        cosigner(&folder.0, vec![serving.address(1)], 1).round().await;
+        let second = Witness::open(witness_options(&state.0, 1)).unwrap_err().to_string();
+        assert!(second.contains("in use"), "{second}");
+        serving.stop().await;
+    }
+    let file = std::fs::read_dir(&state.0)
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .find(|path| path.file_name().unwrap() != "lock")
+        .unwrap();
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[25] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    let error = Witness::open(witness_options(&state.0, 1)).unwrap_err().to_string();
+    assert!(error.contains("is not what this witness signed last"), "{error}");
+}
+
+#[tokio::test]
+async fn a_witness_is_asked_over_tls() {
+    let (folder, state) = (Folder::new("tls-ledger"), Folder::new("tls-witness"));
+    grow(&folder.0, 1).await;
+    let own = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let (chain, secret) = (own.cert.pem(), own.signing_key.serialize_pem());
+    let tls = Some((chain.as_bytes(), secret.as_bytes()));
+    let serving = Serving::start(&state.0, 1, tls).await;
+    let url = format!("https://localhost:{}", serving.address.port()).parse().unwrap();
+    let witness = WitnessAddress { url, key: witness_key(1).public().clone() };
+    let ask = |authority: Option<Vec<u8>>| CosignOptions {
+        folder: folder.0.clone(),
+        witnesses: vec![witness.clone()],
+        quorum: 1,
+        authority,
+    };
+    let mut trusting = Cosigner::new(ask(Some(chain.into_bytes()))).unwrap();
+    trusting.round().await;
+    assert_eq!((trusting.state().cosigned, troubles(&trusting)), (3, vec![None]));
+    let other = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let mut doubting = Cosigner::new(ask(Some(other.cert.pem().into_bytes()))).unwrap();
+    doubting.round().await;
+    assert!(troubles(&doubting)[0].is_some());
+}
+
+/// Speaks HTTP as far as anybody could.
+#[tokio::test]
+async fn what_is_no_request_is_answered_and_signed_by_nobody() {
+    let state = Folder::new("rude-witness");
+    let serving = Serving::start(&state.0, 1, None).await;
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let url = |path: &str| format!("http://{}{path}", serving.address);
+    let post = |path: &str, body: Vec<u8>| client.post(url(path)).body(body).send();
+    let status = |answer: reqwest::Response| answer.status().as_u16();
+    let answers = [
+        status(post("/add-checkpoint", b"old 0\n\nnothing\n".to_vec()).await.unwrap()),
+        status(post("/add-checkpoint", vec![b'x'; 300 << 10]).await.unwrap()),
+        status(post("/", Vec::new()).await.unwrap()),
+        status(client.get(url("/add-checkpoint")).send().await.unwrap()),
+    ];
+    assert_eq!(answers, [400, 413, 404, 405]);
+}
