@@ -10,6 +10,7 @@ mod lab;
 mod lint;
 mod man;
 mod map;
+mod sessions;
 mod test;
 mod version;
 
@@ -64,6 +65,7 @@ pub(crate) enum Command {
     Lab(lab::LabArgs),
     Doctor(doctor::DoctorArgs),
     Dataplane(dataplane::DataplaneArgs),
+    Sessions(sessions::SessionsArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
     Version(version::VersionArgs),
@@ -80,6 +82,7 @@ pub(crate) fn run(command: &Command, console: &mut Console) -> Result<Outcome, E
         Command::Lab(args) => lab::run(args, console),
         Command::Doctor(args) => doctor::run(args, console),
         Command::Dataplane(args) => dataplane::run(args, console),
+        Command::Sessions(args) => sessions::run(args, console),
         Command::Completions(args) => completions::run(args, console),
         Command::Man(args) => man::run(args, console),
         Command::Version(args) => version::run(args, console),

@@ -56,6 +56,11 @@ pub enum ExpectedError {
     OpenQueries { path: String, source: io::Error },
     #[error("could not read the queries in {path}")]
     ReadQueries { path: String, source: io::Error },
+    #[error("could not read {path}")]
+    ReadFile { path: String, source: io::Error },
+    /// Of a recording, a ledger or their keys.
+    #[error(transparent)]
+    Session(Box<dyn std::error::Error + Send + Sync>),
     #[error("could not write {path}")]
     WriteFile { path: String, source: io::Error },
     #[error("could not find this program's own file")]
@@ -98,6 +103,8 @@ impl ExpectedError {
                 ImportError::List { .. } | ImportError::Read { .. } | ImportError::Stdin { .. },
             )
             | Self::ReadQueries { .. }
+            | Self::ReadFile { .. }
+            | Self::Session(_)
             | Self::WriteFile { .. }
             | Self::OwnProgram(_)
             | Self::Pins { .. }

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, SecondsFormat};
 use safe_output::json::API_VERSION;
 use serde_json::{Value, json};
-use session_record::{Durability, Event, Opening, Step, Stream};
+use session_record::{Durability, Ending, Event, Opening, Step, Stream};
 
 /// Milliseconds since 1970 as RFC 3339 in UTC.
 #[must_use]
@@ -123,5 +123,22 @@ fn event_json(event: &Event, input: Input) -> Value {
         Event::Frozen { by } => json!({ "event": "frozen", "by": by }),
         Event::Thawed { by } => json!({ "event": "thawed", "by": by }),
         Event::Marker { by, text } => json!({ "event": "marker", "by": by, "text": text }),
+    }
+}
+
+/// How a session ended, as a sentence part.
+#[must_use]
+pub fn ending_text(ending: &Ending) -> String {
+    match ending {
+        Ending::Finished { exit_code: Some(code) } => format!("finished with exit code {code}"),
+        Ending::Finished { exit_code: None } => "finished".to_owned(),
+        Ending::ClientLeft => "the client left".to_owned(),
+        Ending::UpstreamLeft { why } => format!("the cluster's side left: {why}"),
+        Ending::Killed { by, why } => format!("ended by {by}: {why}"),
+        Ending::Limit { which } => format!("ended by a limit: {which}"),
+        Ending::RecordingFailed { why } => format!("ended because it could not be recorded: {why}"),
+        Ending::Protocol { why } => format!("ended because the protocol was broken: {why}"),
+        Ending::GatewayStopped => "ended because the gateway stopped".to_owned(),
+        Ending::Recovered => "the gateway was gone; found at its next start".to_owned(),
     }
 }

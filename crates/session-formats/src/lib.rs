@@ -12,4 +12,4 @@ mod pcapng;
 mod plain;
 
 pub use export::{Export, Format, Input};
-pub use json::{moment, opening_json, step_json};
+pub use json::{ending_text, moment, opening_json, step_json};

@@ -1,0 +1,63 @@
+//! `weir sessions`: recordings of privileged access, read where they are.
+//!
+//! Reads a folder of recordings, without a gateway and without a network. What a recording holds is decrypted with the
+//! caller's own age identities; without one there are still the facts, and whether anything was changed.
+
+mod export;
+mod folder;
+mod grep;
+mod hold;
+mod ls;
+mod play;
+mod show;
+mod tail;
+mod verify;
+
+use crate::exit::ExpectedError;
+use crate::{Console, Outcome};
+
+const EXAMPLES: &str = "\
+Examples:
+  weir sessions ls --recordings /var/lib/weir/recordings --namespace prod --since 2026-10-01
+  weir sessions show ID --recordings DIR --identity auditor.key
+  weir sessions play ID --recordings DIR --identity auditor.key --max-idle 2
+  weir sessions grep 'rm -rf' --recordings DIR --identity auditor.key
+  weir sessions export ID --recordings DIR --identity auditor.key --format cast > session.cast
+  weir sessions verify --recordings DIR --ledger DIR --ledger-key 'gateway+…'
+
+Exit codes: 0 yes, found or sound, 1 no, nothing found or altered, 2 wrong usage, 3 it could not be done.";
+
+/// List, play, search, export and verify recordings of privileged sessions
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct SessionsArgs {
+    #[command(subcommand)]
+    command: SessionsCommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum SessionsCommand {
+    Ls(ls::LsArgs),
+    Show(show::ShowArgs),
+    Play(play::PlayArgs),
+    Tail(tail::TailArgs),
+    Grep(grep::GrepArgs),
+    Export(export::ExportArgs),
+    Verify(verify::VerifyArgs),
+    Hold(hold::HoldArgs),
+    Release(hold::ReleaseArgs),
+}
+
+pub(crate) fn run(args: &SessionsArgs, console: &mut Console) -> Result<Outcome, ExpectedError> {
+    match &args.command {
+        SessionsCommand::Ls(args) => ls::run(args, console),
+        SessionsCommand::Show(args) => show::run(args, console),
+        SessionsCommand::Play(args) => play::run(args, console),
+        SessionsCommand::Tail(args) => tail::run(args, console),
+        SessionsCommand::Grep(args) => grep::run(args, console),
+        SessionsCommand::Export(args) => export::run(args, console),
+        SessionsCommand::Verify(args) => verify::run(args, console),
+        SessionsCommand::Hold(args) => hold::run(args, console),
+        SessionsCommand::Release(args) => hold::release(args, console),
+    }
+}
