@@ -7,11 +7,13 @@
 mod batch;
 mod flow;
 mod manifest;
+mod recording;
 mod test_file;
 
 pub use batch::{answered, batch};
 pub use flow::{flow, flows_of};
 pub use manifest::manifest;
+pub use recording::{recording, steps_read};
 pub use test_file::test_file;
 
 use finding_model::{Finding, SourceFiles};

@@ -30,10 +30,11 @@ fn errors(findings: &[Finding]) -> Vec<&Finding> {
 
 #[test]
 fn targets_run_on_their_seeds() {
-    let targets: [(&str, fuzz::Target); 4] = [
+    let targets: [(&str, fuzz::Target); 5] = [
         ("batch", fuzz::batch),
         ("flow", fuzz::flow),
         ("manifest", fuzz::manifest),
+        ("recording", fuzz::recording),
         ("test_file", fuzz::test_file),
     ];
     for (folder, target) in targets {
@@ -43,6 +44,23 @@ fn targets_run_on_their_seeds() {
             target(bytes.get(..bytes.len() / 2).unwrap());
         }
     }
+}
+
+#[test]
+fn good_recordings_are_read_whole() {
+    let read = |(path, bytes): (PathBuf, Vec<u8>)| {
+        (path.file_name().unwrap().to_string_lossy().into_owned(), fuzz::steps_read(&bytes))
+    };
+    let read: Vec<(String, Option<usize>)> = files_of("recording").into_iter().map(read).collect();
+    let expected = [
+        ("block", Some(1)),
+        ("chunk", Some(2)),
+        ("chunk-all", Some(12)),
+        ("file-packed", Some(2)),
+        ("file-raw", Some(2)),
+        ("raw.bin", None),
+    ];
+    assert_eq!(read, expected.map(|(name, steps)| (name.to_owned(), steps)));
 }
 
 #[test]
