@@ -66,11 +66,11 @@ async fn measure(folder: &Path, time: Duration) -> Result<()> {
     }
     writeln!(out, "a proof of inclusion, from the files: {:.1?}", begin.elapsed() / 200)?;
     let begin = Instant::now();
-    let options =
-        VerifyOptions { keys: vec![key()?.public().clone()], ..VerifyOptions::default() };
+    let options = VerifyOptions { keys: vec![key()?.public().clone()], ..VerifyOptions::default() };
     let report = verify(&place, &options).await?;
     let took = begin.elapsed();
     writeln!(out, "{size} entries verified in {took:.1?}")?;
-    ensure!(report.findings.is_empty(), "the ledger is not whole: {:?}", report.findings);
+    let first = report.findings.first().map(|finding| &finding.message);
+    ensure!(first.is_none(), "the ledger is not whole: {first:?}");
     Ok(())
 }

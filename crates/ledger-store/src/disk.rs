@@ -31,6 +31,8 @@ pub enum Change<'a> {
     SyncFile(&'a Path),
     /// The names in the folder are to survive a loss of power.
     SyncFolder(&'a Path),
+    /// Everything on the disk of this folder is.
+    SyncDisk(&'a Path),
     Rename {
         from: &'a Path,
         to: &'a Path,
@@ -51,6 +53,20 @@ pub struct Fault {
 pub(crate) struct OpenFile {
     file: File,
     path: PathBuf,
+}
+
+/// The moment from which errors of the disk are reported by [`Disk::sync_disk`]: the kernel tells those that came
+/// while the folder was open.
+#[derive(Debug)]
+pub(crate) struct SyncPoint {
+    folder: File,
+    path: PathBuf,
+}
+
+impl SyncPoint {
+    pub(crate) fn new(folder: &Path) -> io::Result<Self> {
+        Ok(Self { folder: File::open(folder)?, path: folder.to_owned() })
+    }
 }
 
 impl Disk {
@@ -105,6 +121,13 @@ impl Disk {
         File::open(folder)?.sync_all()
     }
 
+    /// Syncs all that was written on the disk of a folder since [`SyncPoint`] was taken: for many files, each of
+    /// which would cost as much as this.
+    pub(crate) fn sync_disk(&self, since: &SyncPoint) -> io::Result<()> {
+        self.ask(&Change::SyncDisk(&since.path))?;
+        Ok(rustix::fs::syncfs(&since.folder)?)
+    }
+
     pub(crate) fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.ask(&Change::Rename { from, to })?;
         fs::rename(from, to)
@@ -120,12 +143,17 @@ impl Disk {
         }
     }
 
-    /// Writes a whole new file and syncs it, but not its folder.
-    pub(crate) fn write_file(&self, path: &Path, bytes: &[u8]) -> io::Result<OpenFile> {
+    /// Writes a whole new file.
+    pub(crate) fn write_unsynced(&self, path: &Path, bytes: &[u8]) -> io::Result<OpenFile> {
         let file = self.create_file(path)?;
         self.write_at(&file, 0, bytes)?;
-        self.sync(&file)?;
         Ok(file)
+    }
+
+    /// Writes a whole new file and syncs it, but not its folder.
+    pub(crate) fn write_file(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let file = self.write_unsynced(path, bytes)?;
+        self.sync(&file)
     }
 }
 

@@ -4,7 +4,7 @@
 //! order in which it makes files is the order in which others may believe them: entries and tiles, then the
 //! checkpoint, then what is in the way of nobody any more is removed.
 
-use crate::disk::Disk;
+use crate::disk::{Disk, SyncPoint};
 use crate::journal::segment_path;
 use crate::layout::Layout;
 use crate::ledger::{AppendError, Failure, Progress};
@@ -19,6 +19,9 @@ use tokio::sync::{oneshot, watch};
 
 /// So many bytes of full tiles are not kept in memory any longer.
 const FULL_BYTES: usize = 8 << 20;
+
+/// So many files are cheaper synced with all the disk has than one by one.
+const MANY_FILES: usize = 12;
 
 /// What the writer sends.
 #[derive(Debug)]
@@ -97,22 +100,33 @@ impl Publisher {
         self.full_bytes = 0;
         let partial = self.tiles.partial();
         let new = partial.iter().filter(|file| !self.partial.contains(&file.path));
-        let mut touched = BTreeSet::new();
         let files: Vec<&TileFile> = full.iter().chain(new).collect();
+        self.write_files(&files)?;
+        self.replace_checkpoint(&checkpoint)?;
+        self.partial = partial.into_iter().map(|file| file.path).collect();
+        self.remove_what_was_replaced(&full)
+    }
+
+    /// Writes files, and returns when they and their names are on the disk.
+    fn write_files(&mut self, files: &[&TileFile]) -> io::Result<()> {
+        let mut touched = BTreeSet::new();
+        let many = files.len() >= MANY_FILES;
+        let since = SyncPoint::new(self.layout.root())?;
         for file in files {
             let path = self.layout.tile(&file.path);
             if let Some(folder) = path.parent() {
                 self.create_folders(folder, &mut touched)?;
                 touched.insert(folder.to_owned());
             }
-            self.disk.write_file(&path, &file.bytes)?;
+            let written = self.disk.write_unsynced(&path, &file.bytes)?;
+            if !many {
+                self.disk.sync(&written)?;
+            }
         }
-        for folder in &touched {
-            self.disk.sync_folder(folder)?;
+        if many {
+            return self.disk.sync_disk(&since);
         }
-        self.replace_checkpoint(&checkpoint)?;
-        self.partial = partial.into_iter().map(|file| file.path).collect();
-        self.remove_what_was_replaced(&full)
+        touched.iter().try_for_each(|folder| self.disk.sync_folder(folder))
     }
 
     /// Puts a checkpoint in the place of the one before, as a whole.

@@ -4,6 +4,7 @@
 
 mod faults;
 mod killed;
+mod mirrored;
 mod mutations;
 mod power;
 mod support;

@@ -14,7 +14,7 @@ async fn write(folder: &Path) -> (Vec<Owned>, Vec<(usize, Acknowledged)>) {
     let changes = Arc::new(Mutex::new(Vec::new()));
     let (noted, root) = (Arc::clone(&changes), folder.to_owned());
     let mut options = options(folder);
-    options.segment_bytes = 8192;
+    options.segment_bytes = 64 << 10;
     options.disk = Disk::watched(Arc::new(move |change| {
         noted.lock().unwrap().push(Owned::of(change, &root));
         None
@@ -22,7 +22,7 @@ async fn write(folder: &Path) -> (Vec<Owned>, Vec<(usize, Acknowledged)>) {
     let ledger = Ledger::open(options).unwrap();
     let mut acknowledged = Vec::new();
     for session in 0..40 {
-        let facts = (0..if session % 10 == 5 { 120 } else { 1 }).map(|_| viewed(session)).collect();
+        let facts = (0..if session % 10 == 5 { 700 } else { 1 }).map(|_| viewed(session)).collect();
         let committed = ledger.append_all(facts).await.unwrap();
         let mut one = Acknowledged::default();
         one.note(session, &committed);
@@ -38,7 +38,7 @@ async fn write(folder: &Path) -> (Vec<Owned>, Vec<(usize, Acknowledged)>) {
 
 /// How many moments are tried; set the variable for more.
 fn moments() -> usize {
-    std::env::var("WEIR_LEDGER_POWER_LOSSES").ok().and_then(|text| text.parse().ok()).unwrap_or(120)
+    std::env::var("WEIR_LEDGER_POWER_LOSSES").ok().and_then(|text| text.parse().ok()).unwrap_or(50)
 }
 
 #[tokio::test]

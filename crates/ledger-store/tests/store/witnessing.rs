@@ -36,8 +36,7 @@ struct Serving {
 impl Serving {
     async fn start(folder: &Path, number: u8, tls: Option<(&[u8], &[u8])>) -> Self {
         let witness = Arc::new(Witness::open(witness_options(folder, number)).unwrap());
-        let listener =
-            WitnessListener::bind("127.0.0.1:0".parse().unwrap(), tls).await.unwrap();
+        let listener = WitnessListener::bind("127.0.0.1:0".parse().unwrap(), tls).await.unwrap();
         let address = listener.address().unwrap();
         let events = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::clone(&events);
@@ -63,8 +62,7 @@ impl Drop for Serving {
 }
 
 fn cosigner(folder: &Path, witnesses: Vec<WitnessAddress>, quorum: usize) -> Cosigner {
-    let options =
-        CosignOptions { folder: folder.to_owned(), witnesses, quorum, authority: None };
+    let options = CosignOptions { folder: folder.to_owned(), witnesses, quorum, authority: None };
     Cosigner::new(options).unwrap()
 }
 
@@ -105,8 +103,7 @@ async fn enough_witnesses_sign_what_grows() {
     let troubles = troubles(&cosigner);
     assert!(troubles[0].as_ref().unwrap().starts_with("it could not be asked"), "{troubles:?}");
     assert_eq!(troubles[1..], [None, None]);
-    let signed: Vec<_> =
-        cosigner.state().witnesses.iter().map(|witness| witness.signed).collect();
+    let signed: Vec<_> = cosigner.state().witnesses.iter().map(|witness| witness.signed).collect();
     let at = 1_790_000_000;
     assert_eq!(signed, [Some((305, at)), Some((307, at)), Some((307, at))]);
 

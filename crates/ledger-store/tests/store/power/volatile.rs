@@ -15,6 +15,7 @@ pub(crate) enum Owned {
     Write { file: PathBuf, offset: usize, bytes: Vec<u8> },
     SyncFile(PathBuf),
     SyncFolder(PathBuf),
+    SyncDisk,
     Rename { from: PathBuf, to: PathBuf },
     Remove(PathBuf),
 }
@@ -33,6 +34,7 @@ impl Owned {
             },
             Change::SyncFile(path) => Self::SyncFile(own(path)),
             Change::SyncFolder(path) => Self::SyncFolder(own(path)),
+            Change::SyncDisk(_) => Self::SyncDisk,
             Change::Rename { from, to } => Self::Rename { from: own(from), to: own(to) },
             Change::Remove(path) => Self::Remove(own(path)),
         }
@@ -75,9 +77,12 @@ impl Volatile {
                 self.contents(file).pending.push((*offset, bytes.clone()));
             }
             Owned::SyncFile(path) => {
-                let contents = self.contents(path);
-                for (offset, bytes) in std::mem::take(&mut contents.pending) {
-                    put(&mut contents.durable, offset, &bytes);
+                self.contents(path).sync();
+            }
+            Owned::SyncDisk => {
+                self.files.iter_mut().for_each(Contents::sync);
+                for (path, node) in std::mem::take(&mut self.pending) {
+                    set(&mut self.durable, path, node);
                 }
             }
             Owned::SyncFolder(folder) => {
@@ -138,6 +143,12 @@ impl Volatile {
 }
 
 impl Contents {
+    fn sync(&mut self) {
+        for (offset, bytes) in std::mem::take(&mut self.pending) {
+            put(&mut self.durable, offset, &bytes);
+        }
+    }
+
     fn left(&self, random: &mut Random) -> Vec<u8> {
         let mut left = self.durable.clone();
         for (offset, bytes) in &self.pending {
