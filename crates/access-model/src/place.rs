@@ -113,7 +113,7 @@ fn namespace<'path, 'parts>(
     match parts {
         ["namespaces", name, "status" | "finalize", rest @ ..] => {
             if group.is_empty() && rest.is_empty() && is_label(name) {
-                Ok((None, parts))
+                Ok((Some(name), parts))
             } else {
                 Err(unknown(path))
             }

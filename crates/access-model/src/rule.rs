@@ -156,6 +156,12 @@ impl Rules {
         self.0.iter()
     }
 
+    /// Whether some rule is about privileges, so that bodies have to be read before it can be decided.
+    #[must_use]
+    pub fn ask_for_privileges(&self) -> bool {
+        self.0.iter().any(|rule| !rule.place.privileges.is_empty())
+    }
+
     #[must_use]
     pub fn as_slice(&self) -> &[Rule] {
         &self.0
