@@ -6,13 +6,16 @@ mod dataplane;
 mod diff;
 mod doctor;
 mod explain;
+mod gateway;
 mod lab;
+mod ledger;
 mod lint;
 mod man;
 mod map;
 mod sessions;
 mod test;
 mod version;
+mod witness;
 
 pub use check::{Answered, BatchAnswerer, CheckWorld};
 
@@ -65,7 +68,10 @@ pub(crate) enum Command {
     Lab(lab::LabArgs),
     Doctor(doctor::DoctorArgs),
     Dataplane(dataplane::DataplaneArgs),
+    Gateway(gateway::GatewayArgs),
     Sessions(sessions::SessionsArgs),
+    Ledger(ledger::LedgerArgs),
+    Witness(witness::WitnessArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
     Version(version::VersionArgs),
@@ -82,7 +88,10 @@ pub(crate) fn run(command: &Command, console: &mut Console) -> Result<Outcome, E
         Command::Lab(args) => lab::run(args, console),
         Command::Doctor(args) => doctor::run(args, console),
         Command::Dataplane(args) => dataplane::run(args, console),
+        Command::Gateway(args) => gateway::run(args, console),
         Command::Sessions(args) => sessions::run(args, console),
+        Command::Ledger(args) => ledger::run(args, console),
+        Command::Witness(args) => witness::run(args, console),
         Command::Completions(args) => completions::run(args, console),
         Command::Man(args) => man::run(args, console),
         Command::Version(args) => version::run(args, console),

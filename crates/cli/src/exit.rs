@@ -56,6 +56,11 @@ pub enum ExpectedError {
     OpenQueries { path: String, source: io::Error },
     #[error("could not read the queries in {path}")]
     ReadQueries { path: String, source: io::Error },
+    /// The findings themselves are on standard error already.
+    #[error("the configuration has {0}; docs/gateway-config.md says what it may have")]
+    ConfigHasErrors(Counts),
+    #[error(transparent)]
+    Gateway(#[from] session_gateway::ServeError),
     #[error("could not read {path}")]
     ReadFile { path: String, source: io::Error },
     /// Of a recording, a ledger or their keys.
@@ -98,6 +103,7 @@ impl ExpectedError {
             | Self::TestHasErrors(..)
             | Self::Peer(_)
             | Self::UnknownCode { .. }
+            | Self::ConfigHasErrors(_)
             | Self::OpenQueries { .. } => INPUT,
             Self::Import(
                 ImportError::List { .. } | ImportError::Read { .. } | ImportError::Stdin { .. },
@@ -105,6 +111,7 @@ impl ExpectedError {
             | Self::ReadQueries { .. }
             | Self::ReadFile { .. }
             | Self::Session(_)
+            | Self::Gateway(_)
             | Self::WriteFile { .. }
             | Self::OwnProgram(_)
             | Self::Pins { .. }

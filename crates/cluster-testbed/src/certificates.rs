@@ -1,10 +1,12 @@
 //! The cluster's certificate authority, and what it signs.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
 };
+use sha2::{Digest as _, Sha256};
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -16,27 +18,28 @@ pub struct ClientCertificate {
 }
 
 pub(crate) struct Authority {
-    issuer: CertifiedIssuer<'static, KeyPair>,
+    issuer: Issuer<'static, KeyPair>,
     folder: PathBuf,
 }
 
 impl Authority {
     pub(crate) fn make(folder: &Path) -> Result<Self> {
         fs::create_dir_all(folder)?;
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![
-            KeyUsagePurpose::KeyCertSign,
-            KeyUsagePurpose::CrlSign,
-            KeyUsagePurpose::DigitalSignature,
-        ];
-        params.distinguished_name.push(DnType::CommonName, "testbed");
-        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
-        fs::write(folder.join("ca.pem"), issuer.pem())?;
-        fs::write(folder.join("ca.key"), issuer.key().serialize_pem())?;
+        let key = KeyPair::generate()?;
+        let params = authority();
+        fs::write(folder.join("ca.pem"), params.self_signed(&key)?.pem())?;
+        fs::write(folder.join("ca.key"), key.serialize_pem())?;
         let accounts = KeyPair::generate()?;
         fs::write(folder.join("accounts.key"), accounts.serialize_pem())?;
         fs::write(folder.join("accounts.pub"), accounts.public_key_pem())?;
+        Ok(Self { issuer: Issuer::new(params, key), folder: folder.to_owned() })
+    }
+
+    /// The one that somebody else made: it has its name and key, which is what a signature needs.
+    pub(crate) fn of(folder: &Path) -> Result<Self> {
+        let key =
+            fs::read_to_string(folder.join("ca.key")).context("reading the authority's key")?;
+        let issuer = Issuer::new(authority(), KeyPair::from_pem(&key)?);
         Ok(Self { issuer, folder: folder.to_owned() })
     }
 
@@ -78,10 +81,14 @@ impl Authority {
             vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth];
         let key = KeyPair::generate()?;
         let certificate = params.signed_by(&key, &self.issuer)?;
-        let file: String = user
+        let mut file: String = user
             .chars()
             .map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' })
             .collect();
+        // Several tests that share a testbed may ask for the same user.
+        for byte in Sha256::digest(certificate.der()).iter().take(4) {
+            write!(file, "-{byte:02x}")?;
+        }
         let pair = ClientCertificate {
             certificate: self.folder.join(format!("{file}.pem")),
             key: self.folder.join(format!("{file}.key")),
@@ -107,4 +114,16 @@ impl Authority {
         fs::write(path, serde_json::to_string_pretty(&text)?)?;
         Ok(())
     }
+}
+
+fn authority() -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![
+        KeyUsagePurpose::KeyCertSign,
+        KeyUsagePurpose::CrlSign,
+        KeyUsagePurpose::DigitalSignature,
+    ];
+    params.distinguished_name.push(DnType::CommonName, "testbed");
+    params
 }

@@ -3,24 +3,33 @@
 use crate::apart::{Apart, FABRIC, FABRIC_ADDRESS};
 use crate::certificates::Authority;
 use crate::parts::Part;
-use crate::spawned::{Spawned, until};
-use anyhow::{Context as _, Result};
+use crate::spawned::Spawned;
+use anyhow::Result;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::process::Command;
 
 pub(crate) const SERVER: &str = "https://192.168.77.1:6443";
 const ETCD: &str = "http://127.0.0.1:2379";
 
-/// Who did what, with impersonation and extras; no bodies, which would hold secrets.
-const AUDIT_POLICY: &str = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n";
-
-pub(crate) struct ControlPlane {
-    spawned: Vec<Spawned>,
-    pub(crate) kubeconfig: PathBuf,
-    pub(crate) audit_log: PathBuf,
-}
+/// Who did what, with impersonation and extras. Of what opens a way into a pod or node the whole request as well;
+/// of the rest no bodies, which would hold secrets.
+const AUDIT_POLICY: &str = "apiVersion: audit.k8s.io/v1
+kind: Policy
+rules:
+- level: RequestResponse
+  resources:
+  - group: ''
+    resources:
+    - pods/exec
+    - pods/attach
+    - pods/portforward
+    - pods/proxy
+    - pods/ephemeralcontainers
+    - services/proxy
+    - nodes/proxy
+- level: Metadata
+";
 
 pub(crate) struct Wanted<'a> {
     pub(crate) folder: &'a Path,
@@ -29,58 +38,41 @@ pub(crate) struct Wanted<'a> {
     pub(crate) audit_policy: Option<&'a str>,
 }
 
-impl ControlPlane {
-    /// Starts all of it; [`ControlPlane::wait`] says when it is there.
-    pub(crate) fn start(apart: &Apart, wanted: &Wanted<'_>) -> Result<Self> {
-        let logs = wanted.folder.join("logs");
-        let mut spawned = vec![Spawned::start("etcd", &mut etcd(apart, wanted.folder), &logs)?];
-        let audit_log = wanted.folder.join("audit.log");
-        spawned.push(Spawned::start(
-            "kube-apiserver",
-            &mut api_server(apart, wanted, &audit_log)?,
-            &logs,
-        )?);
-        let kubeconfig = wanted.folder.join("admin.kubeconfig");
-        let admin = wanted.authority.client("testbed-admin", &["system:masters"])?;
-        wanted.authority.kubeconfig(&kubeconfig, SERVER, &admin)?;
-        for (name, user) in [
-            ("kube-controller-manager", "system:kube-controller-manager"),
-            ("kube-scheduler", "system:kube-scheduler"),
-        ] {
-            let own = wanted.folder.join(format!("{name}.kubeconfig"));
-            wanted.authority.kubeconfig(&own, SERVER, &wanted.authority.client(user, &[])?)?;
-            let mut command = apart.inside(FABRIC, Part::Kubernetes.program(name)?);
-            command
-                .arg(format!("--kubeconfig={}", own.display()))
-                .args(["--leader-elect=false", "--bind-address=127.0.0.1"]);
-            if name == "kube-controller-manager" {
-                controller_arguments(&mut command, wanted);
-            }
-            spawned.push(Spawned::start(name, &mut command, &logs)?);
+/// Starts all of it, and writes the administrator's kubeconfig.
+pub(crate) fn start(apart: Apart, wanted: &Wanted<'_>) -> Result<Vec<Spawned>> {
+    let logs = wanted.folder.join("logs");
+    let mut spawned = vec![Spawned::start("etcd", &mut etcd(apart, wanted.folder), &logs)?];
+    let mut server = api_server(apart, wanted)?;
+    spawned.push(Spawned::start("kube-apiserver", &mut server, &logs)?);
+    let admin = wanted.authority.client("testbed-admin", &["system:masters"])?;
+    wanted.authority.kubeconfig(&admin_kubeconfig(wanted.folder), SERVER, &admin)?;
+    for (name, user) in [
+        ("kube-controller-manager", "system:kube-controller-manager"),
+        ("kube-scheduler", "system:kube-scheduler"),
+    ] {
+        let own = wanted.folder.join(format!("{name}.kubeconfig"));
+        wanted.authority.kubeconfig(&own, SERVER, &wanted.authority.client(user, &[])?)?;
+        let mut command = apart.inside(FABRIC, Part::Kubernetes.program(name)?);
+        command
+            .arg(format!("--kubeconfig={}", own.display()))
+            .args(["--leader-elect=false", "--bind-address=127.0.0.1"]);
+        if name == "kube-controller-manager" {
+            controller_arguments(&mut command, wanted);
         }
-        Ok(Self { spawned, kubeconfig, audit_log })
+        spawned.push(Spawned::start(name, &mut command, &logs)?);
     }
-
-    /// Until the API server answers.
-    pub(crate) fn wait(&mut self, kubectl: impl Fn() -> Command) -> Result<()> {
-        until("the API server answers", Duration::from_secs(60), || {
-            self.still_running()?;
-            let mut ready = kubectl();
-            ready.args(["get", "--raw", "/readyz"]).stdin(Stdio::null());
-            Ok(ready.output().context("running kubectl")?.status.success())
-        })
-    }
-
-    pub(crate) fn still_running(&mut self) -> Result<()> {
-        self.spawned.iter_mut().try_for_each(Spawned::still_running)
-    }
-
-    pub(crate) fn reap(&mut self) {
-        self.spawned.iter_mut().for_each(Spawned::reap);
-    }
+    Ok(spawned)
 }
 
-fn etcd(apart: &Apart, folder: &Path) -> Command {
+pub(crate) fn admin_kubeconfig(folder: &Path) -> PathBuf {
+    folder.join("admin.kubeconfig")
+}
+
+pub(crate) fn audit_log(folder: &Path) -> PathBuf {
+    folder.join("audit.log")
+}
+
+fn etcd(apart: Apart, folder: &Path) -> Command {
     let mut etcd = apart.inside(FABRIC, "etcd");
     etcd.arg(format!("--data-dir={}", folder.join("etcd").display()));
     etcd.arg(format!("--listen-client-urls={ETCD}")).arg(format!("--advertise-client-urls={ETCD}"));
@@ -93,7 +85,7 @@ fn etcd(apart: &Apart, folder: &Path) -> Command {
     etcd
 }
 
-fn api_server(apart: &Apart, wanted: &Wanted<'_>, audit_log: &Path) -> Result<Command> {
+fn api_server(apart: Apart, wanted: &Wanted<'_>) -> Result<Command> {
     let authority = wanted.authority;
     let names = [
         FABRIC_ADDRESS,
@@ -123,7 +115,7 @@ fn api_server(apart: &Apart, wanted: &Wanted<'_>, audit_log: &Path) -> Result<Co
     option("service-account-signing-key-file", &accounts);
     option("service-account-key-file", &accounts.with_extension("pub"));
     option("audit-policy-file", &policy);
-    option("audit-log-path", audit_log);
+    option("audit-log-path", &audit_log(wanted.folder));
     option("cert-dir", &wanted.folder.join("apiserver"));
     command.args([
         &format!("--etcd-servers={ETCD}"),

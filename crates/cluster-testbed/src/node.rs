@@ -2,6 +2,7 @@
 
 use crate::apart::{Apart, node_address, node_name, pod_network};
 use crate::certificates::Authority;
+use crate::cgroups;
 use crate::control_plane::SERVER;
 use crate::images::PAUSE;
 use crate::parts::Part;
@@ -10,11 +11,20 @@ use anyhow::{Context as _, Result};
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 /// The address of cluster DNS.
 pub(crate) const DNS_ADDRESS: &str = "10.96.0.10";
+
+/// What all nodes of a cluster have alike.
+pub(crate) struct Wanted<'a> {
+    pub(crate) folder: &'a Path,
+    pub(crate) control_group: String,
+    /// Run after `bridge` and `portmap`, as the network plugin's specification chains them.
+    pub(crate) chained_plugins: &'a [serde_json::Value],
+    /// Looked in before the system's.
+    pub(crate) plugin_folder: Option<&'a Path>,
+}
 
 pub(crate) struct Node {
     number: usize,
@@ -26,18 +36,18 @@ pub(crate) struct Node {
 
 impl Node {
     /// Starts its containerd; the kubelet needs the API server.
-    pub(crate) fn start(apart: &Apart, number: usize, folder: &Path, cgroup: &str) -> Result<Self> {
+    pub(crate) fn start(apart: Apart, number: usize, wanted: &Wanted<'_>) -> Result<Self> {
         let name = node_name(number);
-        let own = folder.join(&name);
-        for part in ["root", "state", "cni", "kubelet", "pod-logs", "cni-state"] {
+        let own = wanted.folder.join(&name);
+        for part in ["root", "state", "cni", "kubelet", "pod-logs", "cni-state", "volume-plugins"] {
             fs::create_dir_all(own.join(part))?;
         }
-        let cgroup = format!("{cgroup}/{name}");
-        crate::leftovers::make_control_groups(&cgroup)?;
-        let mut node =
-            Self { number, folder: own, logs: folder.join("logs"), cgroup, spawned: Vec::new() };
-        node.write_containerd()?;
-        node.write_network()?;
+        let cgroup = format!("{}/{name}", wanted.control_group);
+        cgroups::make(&cgroup)?;
+        let logs = wanted.folder.join("logs");
+        let mut node = Self { number, folder: own, logs, cgroup, spawned: Vec::new() };
+        node.write_containerd(wanted)?;
+        node.write_network(wanted)?;
         let programs = Part::Containerd.built()?;
         let mut containerd = apart.inside(&name, programs.join("containerd"));
         // It looks for its own shim by name.
@@ -52,12 +62,12 @@ impl Node {
         Ok(node)
     }
 
-    pub(crate) fn socket(&self) -> PathBuf {
+    fn socket(&self) -> PathBuf {
         self.folder.join("containerd.sock")
     }
 
     /// Gives containerd the images, once it listens.
-    pub(crate) fn import(&mut self, apart: &Apart, images: &[PathBuf]) -> Result<()> {
+    pub(crate) fn import(&mut self, apart: Apart, images: &[PathBuf]) -> Result<()> {
         let socket = self.socket();
         until("containerd listens", Duration::from_secs(30), || {
             self.still_running()?;
@@ -77,7 +87,7 @@ impl Node {
     }
 
     /// Starts what talks to the API server.
-    pub(crate) fn join(&mut self, apart: &Apart, authority: &Authority) -> Result<()> {
+    pub(crate) fn join(&mut self, apart: Apart, authority: &Authority) -> Result<()> {
         let name = node_name(self.number);
         let address = node_address(self.number);
         let serving = authority.server(
@@ -100,7 +110,7 @@ impl Node {
         self.start_proxy(apart, authority)
     }
 
-    fn start_proxy(&mut self, apart: &Apart, authority: &Authority) -> Result<()> {
+    fn start_proxy(&mut self, apart: Apart, authority: &Authority) -> Result<()> {
         let name = node_name(self.number);
         let kubeconfig = self.folder.join("kube-proxy.kubeconfig");
         authority.kubeconfig(&kubeconfig, SERVER, &authority.client("system:kube-proxy", &[])?)?;
@@ -142,6 +152,7 @@ impl Node {
             "tlsCertFile": certificate, "tlsPrivateKeyFile": key,
             "containerRuntimeEndpoint": format!("unix://{}", self.socket().display()),
             "podLogsDir": self.folder.join("pod-logs"),
+            "volumePluginDir": self.folder.join("volume-plugins"),
             "clusterDNS": [DNS_ADDRESS], "clusterDomain": "cluster.local", "resolvConf": "/dev/null",
             "cgroupDriver": "cgroupfs", "cgroupRoot": format!("/{}", self.cgroup), "failCgroupV1": false,
             "enforceNodeAllocatable": [], "localStorageCapacityIsolation": false, "failSwapOn": false,
@@ -153,8 +164,12 @@ impl Node {
     }
 
     /// Configuration version 3 (containerd 2). Scores of the OOM killer cannot be lowered without CAP_SYS_RESOURCE.
-    fn write_containerd(&self) -> Result<()> {
+    fn write_containerd(&self, wanted: &Wanted<'_>) -> Result<()> {
         let folder = self.folder.display();
+        let mut plugin_folders: Vec<&Path> = wanted.plugin_folder.into_iter().collect();
+        plugin_folders.push(Path::new("/usr/lib/cni"));
+        // Strings of JSON are strings of TOML.
+        let plugin_folders = json!(plugin_folders);
         let text = format!(
             r#"version = 3
 root = "{folder}/root"
@@ -171,7 +186,7 @@ sandbox = "{PAUSE}"
 [plugins."io.containerd.cri.v1.runtime"]
 restrict_oom_score_adj = true
 [plugins."io.containerd.cri.v1.runtime".cni]
-bin_dirs = ["/usr/lib/cni"]
+bin_dirs = {plugin_folders}
 conf_dir = "{folder}/cni"
 [plugins."io.containerd.cri.v1.runtime".containerd]
 default_runtime_name = "runc"
@@ -190,21 +205,20 @@ plugin_config_path = "{folder}/nri-conf"
             .context("writing containerd's configuration")
     }
 
-    fn write_network(&self) -> Result<()> {
-        let list = json!({
-            "cniVersion": "1.0.0", "name": "testbed",
-            "plugins": [
-                {
-                    "type": "bridge", "bridge": "cni0", "isGateway": true, "hairpinMode": true, "ipMasq": false,
-                    "ipam": {
-                        "type": "host-local", "dataDir": self.folder.join("cni-state"),
-                        "ranges": [[{ "subnet": pod_network(self.number) }]],
-                        "routes": [{ "dst": "0.0.0.0/0" }],
-                    },
+    fn write_network(&self, wanted: &Wanted<'_>) -> Result<()> {
+        let mut plugins = vec![
+            json!({
+                "type": "bridge", "bridge": "cni0", "isGateway": true, "hairpinMode": true, "ipMasq": false,
+                "ipam": {
+                    "type": "host-local", "dataDir": self.folder.join("cni-state"),
+                    "ranges": [[{ "subnet": pod_network(self.number) }]],
+                    "routes": [{ "dst": "0.0.0.0/0" }],
                 },
-                { "type": "portmap", "capabilities": { "portMappings": true } },
-            ],
-        });
+            }),
+            json!({ "type": "portmap", "capabilities": { "portMappings": true } }),
+        ];
+        plugins.extend(wanted.chained_plugins.iter().cloned());
+        let list = json!({ "cniVersion": "1.0.0", "name": "testbed", "plugins": plugins });
         fs::write(self.folder.join("cni/10-testbed.conflist"), list.to_string())
             .context("writing the nodes' network")
     }
@@ -216,9 +230,7 @@ plugin_config_path = "{folder}/nri-conf"
     }
 }
 
-/// A command of containerd's client on a node.
-pub(crate) fn ctr(apart: &Apart, number: usize, socket: &Path) -> Result<Command> {
-    let mut ctr = apart.inside(&node_name(number), Part::Containerd.program("ctr")?);
-    ctr.arg("--address").arg(socket).args(["--namespace", "k8s.io"]);
-    Ok(ctr)
+/// Where containerd of a node listens.
+pub(crate) fn socket(folder: &Path, number: usize) -> PathBuf {
+    folder.join(node_name(number)).join("containerd.sock")
 }

@@ -53,13 +53,12 @@ impl Part {
     /// What is built, and the names under which its programs are found.
     const fn packages(self) -> &'static [&'static str] {
         match self {
-            Self::Kubernetes | Self::OldKubectl | Self::ExecClient => &["."],
+            Self::Kubernetes | Self::OldKubectl | Self::CoreDns | Self::ExecClient => &["."],
             Self::Containerd => &[
                 "github.com/containerd/containerd/v2/cmd/containerd",
                 "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2",
                 "github.com/containerd/containerd/v2/cmd/ctr",
             ],
-            Self::CoreDns => &["github.com/coredns/coredns"],
             Self::Agnhost => &["k8s.io/kubernetes/test/images/agnhost"],
             Self::Versitygw => &["github.com/versity/versitygw/cmd/versitygw"],
         }

@@ -2,7 +2,8 @@
 
 use anyhow::{Context as _, Result, bail};
 use std::fs::File;
-use std::path::Path;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -21,7 +22,7 @@ pub(crate) fn run(command: &mut Command) -> Result<Output> {
 pub(crate) struct Spawned {
     name: String,
     child: Child,
-    log: std::path::PathBuf,
+    log: PathBuf,
 }
 
 impl Spawned {
@@ -29,16 +30,22 @@ impl Spawned {
         let log = logs.join(format!("{name}.log"));
         let file = File::create(&log)?;
         command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
-        let child = command.spawn().with_context(|| format!("starting {name}"))?;
-        Ok(Self { name: name.to_owned(), child, log })
+        // Ctrl-C is for who holds the testbed; the testbed goes when nobody does.
+        let child = command.process_group(0).spawn();
+        Ok(Self {
+            name: name.to_owned(),
+            child: child.with_context(|| format!("starting {name}"))?,
+            log,
+        })
     }
 
     /// An error with the end of its log when the process is over.
     pub(crate) fn still_running(&mut self) -> Result<()> {
         if let Some(status) = self.child.try_wait()? {
             let log = std::fs::read_to_string(&self.log).unwrap_or_default();
-            let last: Vec<&str> = log.lines().rev().take(12).collect();
-            let last: Vec<&str> = last.into_iter().rev().collect();
+            let lines: Vec<&str> = log.lines().collect();
+            let last = lines.len().saturating_sub(12);
+            let last = lines.get(last..).unwrap_or_default();
             bail!("{} ended with {status}:\n{}", self.name, last.join("\n"));
         }
         Ok(())
@@ -61,7 +68,7 @@ pub(crate) fn until(
         if Instant::now() > end {
             bail!("{what}: not within {} s", limit.as_secs());
         }
-        std::thread::sleep(Duration::from_millis(25));
+        std::thread::sleep(Duration::from_millis(20));
     }
     Ok(())
 }

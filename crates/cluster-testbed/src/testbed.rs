@@ -1,17 +1,17 @@
-//! A running cluster, and what tests do with it.
+//! A running cluster: how it comes up, is found by others, and goes down.
 
 use crate::apart::{Apart, FABRIC, node_name, pod_network};
-use crate::certificates::{Authority, ClientCertificate};
-use crate::control_plane::{ControlPlane, SERVER, Wanted};
-use crate::leftovers::{self, Folder};
+use crate::certificates::Authority;
+use crate::folder::{self, Folder, Shared, State};
 use crate::node::{self, Node};
 use crate::parts::Part;
-use crate::spawned::{run, until};
-use crate::{images, manifests};
-use anyhow::{Context as _, Result, ensure};
-use std::io::Write as _;
+use crate::spawned::{Spawned, until};
+use crate::{control_plane, images, manifests};
+use anyhow::{Context as _, Result, bail, ensure};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 /// What a cluster is to be like.
@@ -21,9 +21,13 @@ pub struct Options {
     pub nodes: usize,
     /// Added to the API server's, for instance feature gates or an OIDC provider.
     pub api_server_arguments: Vec<String>,
-    /// Instead of the one that keeps the metadata of everything.
+    /// Instead of the one that keeps requests of `exec` and the like, and the metadata of everything.
     pub audit_policy: Option<String>,
-    /// Where the testbed's folder is made.
+    /// Network plugins after `bridge` and `portmap`, as their configurations.
+    pub chained_plugins: Vec<serde_json::Value>,
+    /// Where programs of network plugins are, beside the system's.
+    pub plugin_folder: Option<PathBuf>,
+    /// Where the testbed's folder is made. Its path has to be short, for the sockets below it.
     pub parent: PathBuf,
 }
 
@@ -33,116 +37,165 @@ impl Default for Options {
             nodes: 2,
             api_server_arguments: Vec::new(),
             audit_policy: None,
+            chained_plugins: Vec::new(),
+            plugin_folder: None,
             parent: std::env::temp_dir(),
         }
     }
 }
 
-/// A cluster that is there as long as this value.
+/// A cluster that is there as long as this value, or another one of the same cluster.
 pub struct Testbed {
-    apart: Apart,
-    authority: Authority,
-    control_plane: ControlPlane,
+    pub(crate) apart: Apart,
+    pub(crate) authority: Authority,
+    pub(crate) folder: Folder,
+    pub(crate) n_nodes: usize,
+    running: Running,
+}
+
+/// Our children, if it was us who brought the cluster up.
+#[derive(Default)]
+struct Running {
+    supervisor: Option<Child>,
+    control_plane: Vec<Spawned>,
     nodes: Vec<Node>,
-    folder: Folder,
-    is_down: bool,
 }
 
 impl Testbed {
     /// Brings a cluster up: nodes are ready and names resolve when this returns.
     ///
     /// # Errors
-    /// Not root, a part or package is missing, or something of the cluster ended; its log is named.
+    /// Not root, a part or package is missing, or something of the cluster ended; the end of its log is told.
     pub fn up(options: &Options) -> Result<Self> {
-        ensure!(
-            (1..=9).contains(&options.nodes),
-            "a testbed has 1 to 9 nodes, not {}",
-            options.nodes
-        );
-        ensure!(
-            nix::unistd::geteuid().is_root(),
-            "a testbed needs root: it makes namespaces and control groups"
-        );
-        leftovers::remove_abandoned(&options.parent)?;
+        prepare(options)?;
+        Self::bring_up(options, Folder::new(&options.parent)?)
+    }
+
+    /// The cluster of this name and these options; brings it up if nobody did. It goes down with the last who
+    /// has it, however that ends.
+    ///
+    /// # Errors
+    /// As [`Testbed::up`].
+    pub fn attach_or_up(name: &str, options: &Options) -> Result<Self> {
+        prepare(options)?;
+        let shared = Shared { name: name.to_owned(), options: options.text()? };
+        match Folder::find_or_make(&options.parent, &shared)? {
+            (folder, Some(state)) => Self::attached(folder, &state),
+            (folder, None) => Self::bring_up(options, folder),
+        }
+    }
+
+    /// The cluster of this name that somebody has brought up.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn attach(name: &str, parent: &Path) -> Result<Self> {
+        let (folder, state) = Folder::find(parent, name)?;
+        Self::attached(folder, &state)
+    }
+
+    fn attached(folder: Folder, state: &State) -> Result<Self> {
+        let authority = Authority::of(&folder.path.join("certificates"))?;
+        Ok(Self {
+            apart: Apart::of(state.init),
+            authority,
+            n_nodes: state.nodes,
+            folder,
+            running: Running::default(),
+        })
+    }
+
+    fn bring_up(options: &Options, mut folder: Folder) -> Result<Self> {
         let images = images::made()?;
-        Part::Kubernetes.built()?;
-        let folder = Folder::make(&options.parent)?;
         let authority = Authority::make(&folder.path.join("certificates"))?;
-        let apart = Apart::new()?;
+        let (apart, supervisor) = Apart::new(&mut folder)?;
+        let running = Running { supervisor: Some(supervisor), ..Running::default() };
+        // From here on dropping it takes down what is there already.
+        let mut testbed = Self { apart, authority, folder, n_nodes: options.nodes, running };
         apart.make_fabric()?;
-        let wanted = Wanted {
-            folder: &folder.path,
-            authority: &authority,
+        let wanted = control_plane::Wanted {
+            folder: &testbed.folder.path,
+            authority: &testbed.authority,
             api_server_arguments: &options.api_server_arguments,
             audit_policy: options.audit_policy.as_deref(),
         };
-        let control_plane = ControlPlane::start(&apart, &wanted)?;
-        let mut testbed =
-            Self { apart, authority, control_plane, nodes: Vec::new(), folder, is_down: false };
-        testbed.start_nodes(options.nodes, &images)?;
+        testbed.running.control_plane = control_plane::start(apart, &wanted)?;
+        testbed.start_nodes(options, &images)?;
         testbed.wait()?;
+        testbed.folder.is_up(&State { init: apart.pid(), nodes: options.nodes })?;
         Ok(testbed)
     }
 
-    fn start_nodes(&mut self, n_nodes: usize, images: &[PathBuf]) -> Result<()> {
-        for number in 1..=n_nodes {
-            self.apart.make_node(number, n_nodes)?;
-            self.nodes.push(Node::start(
-                &self.apart,
-                number,
-                &self.folder.path,
-                &self.folder.control_group(),
-            )?);
+    fn start_nodes(&mut self, options: &Options, images: &[PathBuf]) -> Result<()> {
+        let apart = self.apart;
+        let wanted = node::Wanted {
+            folder: &self.folder.path,
+            control_group: self.folder.control_group(),
+            chained_plugins: &options.chained_plugins,
+            plugin_folder: options.plugin_folder.as_deref(),
+        };
+        for number in 1..=options.nodes {
+            apart.make_node(number, options.nodes)?;
+            self.running.nodes.push(Node::start(apart, number, &wanted)?);
         }
-        let apart = &self.apart;
         std::thread::scope(|scope| {
             let imports: Vec<_> = self
+                .running
                 .nodes
                 .iter_mut()
-                .map(|node| scope.spawn(|| node.import(apart, images)))
+                .map(|node| scope.spawn(move || node.import(apart, images)))
                 .collect();
             imports.into_iter().try_for_each(|import| {
                 import.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
             })
         })?;
-        let kubectl = Part::Kubernetes.program("kubectl")?;
-        let kubeconfig = self.control_plane.kubeconfig.clone();
-        self.control_plane.wait(|| {
-            let mut command = apart.in_network(FABRIC, &kubectl);
-            command.env("KUBECONFIG", &kubeconfig);
-            command
+        self.until_alive("the API server answers", |testbed| {
+            Ok(testbed.kubectl(&["get", "--raw", "/readyz"])?.status.success())
         })?;
-        for node in &mut self.nodes {
-            node.join(&self.apart, &self.authority)?;
+        for node in &mut self.running.nodes {
+            node.join(apart, &self.authority)?;
         }
         Ok(())
     }
 
     fn wait(&mut self) -> Result<()> {
-        for number in 1..=self.nodes.len() {
+        self.apply(&manifests::core_dns())?;
+        for number in 1..=self.n_nodes {
             let name = node_name(number);
-            self.until_alive("the node registers", |testbed| {
-                Ok(testbed.kubectl(&["get", "node", &name])?.status.success())
-            })?;
+            self.wait_alive(&["wait", "--for=create", &format!("node/{name}")])?;
             // Nobody else assigns networks here, so that routes can be there before nodes.
             let network = pod_network(number);
             let patch = format!(r#"{{"spec":{{"podCIDR":"{network}","podCIDRs":["{network}"]}}}}"#);
             self.kubectl_fine(&["patch", "node", &name, "--type=merge", "-p", &patch])?;
         }
-        self.apply(&manifests::core_dns())?;
-        let ready = ["wait", "--for=condition=Ready", "node", "--all", "--timeout=40s"];
-        self.kubectl_fine(&ready)?;
-        self.kubectl_fine(&[
-            "-n",
-            "kube-system",
-            "rollout",
-            "status",
-            "deployment/coredns",
-            "--timeout=40s",
-        ])?;
-        self.until_alive("the default service account is there", |testbed| {
-            Ok(testbed.kubectl(&["get", "serviceaccount", "default"])?.status.success())
-        })
+        self.wait_alive(&["wait", "--for=condition=Ready", "node", "--all"])?;
+        self.wait_alive(&["-n", "kube-system", "rollout", "status", "deployment/coredns"])?;
+        self.wait_alive(&["wait", "--for=create", "serviceaccount/default"])
+    }
+
+    /// `kubectl wait` or the like, until it ends or something of the cluster does.
+    fn wait_alive(&mut self, arguments: &[&str]) -> Result<()> {
+        let mut command = self.kubectl_command()?;
+        command.args(arguments).arg("--timeout=60s");
+        let log = self.folder.path.join("logs/waiting.log");
+        let file = std::fs::File::create(&log)?;
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
+        let mut child = command.spawn().context("running kubectl")?;
+        let mut status = None;
+        let ended = self.until_alive(&format!("kubectl {}", arguments.join(" ")), |_| {
+            status = child.try_wait()?;
+            Ok(status.is_some())
+        });
+        if ended.is_err() {
+            drop(child.kill());
+            drop(child.wait());
+        }
+        ended?;
+        if status.is_none_or(|status| !status.success()) {
+            let said = std::fs::read_to_string(&log).unwrap_or_default();
+            bail!("kubectl {}: {}", arguments.join(" "), said.trim());
+        }
+        Ok(())
     }
 
     fn until_alive(
@@ -150,195 +203,131 @@ impl Testbed {
         what: &str,
         mut holds: impl FnMut(&Self) -> Result<bool>,
     ) -> Result<()> {
-        until(what, Duration::from_secs(60), || {
-            self.control_plane.still_running()?;
-            self.nodes.iter_mut().try_for_each(Node::still_running)?;
+        until(what, Duration::from_secs(70), || {
+            self.running.control_plane.iter_mut().try_for_each(Spawned::still_running)?;
+            self.running.nodes.iter_mut().try_for_each(Node::still_running)?;
             holds(self)
         })
     }
 
-    /// Removes what testbeds left below a folder whose owners are gone; [`Testbed::up`] does so too.
+    /// Keeps the cluster up when nobody has it any more, until [`Testbed::take_down`].
     ///
     /// # Errors
-    /// A control group or a file stays.
-    pub fn clean(parent: &Path) -> Result<()> {
-        leftovers::remove_abandoned(parent)
+    /// The process that is to hold it cannot be started.
+    pub fn keep(&self) -> Result<()> {
+        let mut command = self.apart.beside(FABRIC, "flock");
+        let holders = self.folder.path.join("holders");
+        command.arg("--shared").arg(holders);
+        command.args(["sh", "-c", "echo kept; exec sleep infinity >/dev/null 2>&1"]);
+        let logs = self.folder.path.join("logs");
+        let mut keeper = Spawned::start("keeper", &mut command, &logs)?;
+        until("the testbed is kept", Duration::from_secs(10), || {
+            keeper.still_running()?;
+            Ok(std::fs::read_to_string(logs.join("keeper.log"))?.contains("kept"))
+        })
     }
 
-    /// What its folder and its control groups are called by.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        &self.folder.id
-    }
-
-    /// Where the testbed keeps its files; logs of its programs are below `logs/`.
-    #[must_use]
-    pub fn folder(&self) -> &Path {
-        &self.folder.path
-    }
-
-    #[must_use]
-    pub fn server(&self) -> &'static str {
-        SERVER
-    }
-
-    /// Of a member of `system:masters`.
-    #[must_use]
-    pub fn admin_kubeconfig(&self) -> &Path {
-        &self.control_plane.kubeconfig
-    }
-
-    #[must_use]
-    pub fn audit_log(&self) -> &Path {
-        &self.control_plane.audit_log
-    }
-
-    /// The certificate of the cluster's authority; its key is beside it as `ca.key`.
-    #[must_use]
-    pub fn authority(&self) -> PathBuf {
-        self.authority.certificate()
-    }
-
-    /// A certificate of a user of the cluster, with at most two groups.
+    /// Stops to use it. If nobody else does, this takes everything away, and says what could not be.
     ///
     /// # Errors
-    /// More groups, or the files cannot be written.
-    pub fn client_certificate(&self, user: &str, groups: &[&str]) -> Result<ClientCertificate> {
-        self.authority.client(user, groups)
-    }
-
-    /// A certificate for a server at these names and addresses, signed by the cluster's authority.
-    ///
-    /// # Errors
-    /// The files cannot be written.
-    pub fn server_certificate(&self, name: &str, names: &[&str]) -> Result<ClientCertificate> {
-        self.authority.server(name, &[], names)
-    }
-
-    /// A program in the network of the control plane: it reaches the API server, and listens where pods and nodes
-    /// reach it at 192.168.77.1. It is the caller's child and does not end with the testbed.
-    #[must_use]
-    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
-        self.apart.in_network(FABRIC, program)
-    }
-
-    /// A program among the processes of a node, numbered from 1.
-    #[must_use]
-    pub fn on_node(&self, number: usize, program: impl AsRef<std::ffi::OsStr>) -> Command {
-        self.apart.inside(&node_name(number), program)
-    }
-
-    /// containerd's client on a node, numbered from 1.
-    ///
-    /// # Errors
-    /// There is no such node.
-    pub fn ctr(&self, number: usize) -> Result<Command> {
-        let node = self
-            .nodes
-            .get(number.wrapping_sub(1))
-            .with_context(|| format!("there is no node {number}"))?;
-        node::ctr(&self.apart, number, &node.socket())
-    }
-
-    /// A file that stands for the network of a node, numbered from 1; 0 is the control plane's.
-    #[must_use]
-    pub fn network(&self, number: usize) -> PathBuf {
-        if number == 0 {
-            self.apart.network(FABRIC)
-        } else {
-            self.apart.network(&node_name(number))
-        }
-    }
-
-    /// The first process of the testbed; all end with it.
-    #[must_use]
-    pub const fn init(&self) -> u32 {
-        self.apart.pid()
-    }
-
-    /// `kubectl` of the cluster's version, as its administrator.
-    ///
-    /// # Errors
-    /// It cannot be run; what it ends with is in the output.
-    pub fn kubectl(&self, arguments: &[&str]) -> Result<Output> {
-        let mut command = self.command(Part::Kubernetes.program("kubectl")?);
-        command.env("KUBECONFIG", self.admin_kubeconfig()).args(arguments).stdin(Stdio::null());
-        command.output().context("running kubectl")
-    }
-
-    /// The same, and it must succeed; gives what it printed.
-    ///
-    /// # Errors
-    /// It did not succeed.
-    pub fn kubectl_fine(&self, arguments: &[&str]) -> Result<String> {
-        let mut command = self.command(Part::Kubernetes.program("kubectl")?);
-        command.env("KUBECONFIG", self.admin_kubeconfig()).args(arguments);
-        Ok(String::from_utf8_lossy(&run(&mut command)?.stdout).into_owned())
-    }
-
-    /// Applies manifests by the server.
-    ///
-    /// # Errors
-    /// The API server refuses one.
-    pub fn apply(&self, manifests: &str) -> Result<()> {
-        let mut command = self.command(Part::Kubernetes.program("kubectl")?);
-        command.env("KUBECONFIG", self.admin_kubeconfig()).args([
-            "apply",
-            "--server-side",
-            "-f",
-            "-",
-        ]);
-        let mut child =
-            command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
-        child.stdin.take().context("kubectl has no input")?.write_all(manifests.as_bytes())?;
-        let output = child.wait_with_output()?;
-        ensure!(
-            output.status.success(),
-            "kubectl apply: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        Ok(())
-    }
-
-    /// Runs a pod of the busybox image that sleeps, and waits until it is ready.
-    ///
-    /// # Errors
-    /// It does not get ready.
-    pub fn run_pod(&self, namespace: &str, name: &str, node: usize) -> Result<()> {
-        let node = node_name(node);
-        self.apply(&format!(
-            "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: {namespace}, labels: {{app: {name}}}}}\n\
-             spec:\n  nodeName: {node}\n  terminationGracePeriodSeconds: 0\n  containers:\n  - {{name: main, \
-             image: 'docker.io/library/busybox:1', imagePullPolicy: Never}}\n"
-        ))?;
-        self.kubectl_fine(&[
-            "-n",
-            namespace,
-            "wait",
-            "--for=condition=Ready",
-            "--timeout=30s",
-            &format!("pod/{name}"),
-        ])?;
-        Ok(())
-    }
-
-    /// Takes everything away, and says what could not be.
-    ///
-    /// # Errors
-    /// A control group or a file stays.
+    /// A process, a control group or a file stays.
     pub fn down(mut self) -> Result<()> {
         self.end()
     }
 
-    fn end(&mut self) -> Result<()> {
-        if std::mem::replace(&mut self.is_down, true) {
-            return Ok(());
-        }
-        self.apart.end()?;
-        self.control_plane.reap();
-        self.nodes.iter_mut().for_each(Node::reap);
-        self.folder.remove()
+    /// Takes it down, whoever else uses it.
+    ///
+    /// # Errors
+    /// As [`Testbed::down`].
+    pub fn take_down(mut self) -> Result<()> {
+        ensure!(self.folder.has_process(self.apart.pid()), "the testbed has ended");
+        kill(Pid::from_raw(i32::try_from(self.apart.pid())?), Signal::SIGKILL)
+            .context("killing the testbed's first process")?;
+        self.folder.end_for_all()?;
+        std::mem::take(&mut self.running).reap();
+        Ok(())
     }
+
+    fn end(&mut self) -> Result<()> {
+        let ended = self.folder.end();
+        let running = std::mem::take(&mut self.running);
+        // Others may have it still; then our children are there as well.
+        if ended.is_ok() && !self.folder.path.exists() {
+            running.reap();
+        }
+        ended
+    }
+
+    /// Removes what testbeds left whose supervisor was killed; [`Testbed::up`] does so too.
+    ///
+    /// # Errors
+    /// A control group or a file stays.
+    pub fn clean(parent: &Path) -> Result<()> {
+        folder::sweep(parent)
+    }
+
+    /// The testbeds that are there.
+    ///
+    /// # Errors
+    /// Their folders cannot be read.
+    pub fn all(parent: &Path) -> Result<Vec<Found>> {
+        let found = Folder::all(parent)?.into_iter().map(|folder| Found {
+            name: folder.shared().map(|shared| shared.name),
+            nodes: folder.state().map(|state| state.nodes),
+            folder: folder.path,
+        });
+        Ok(found.collect())
+    }
+}
+
+/// A testbed of somebody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    pub folder: PathBuf,
+    /// None if it is its owner's alone.
+    pub name: Option<String>,
+    /// None while it comes up.
+    pub nodes: Option<usize>,
+}
+
+impl Options {
+    /// Testbeds with equal texts can stand in for each other.
+    fn text(&self) -> Result<String> {
+        let programs = Part::Kubernetes.built()?;
+        Ok(format!(
+            "{} {:?} {:?} {:?} {:?} {}",
+            self.nodes,
+            self.api_server_arguments,
+            self.audit_policy,
+            self.chained_plugins,
+            self.plugin_folder,
+            programs.display()
+        ))
+    }
+}
+
+impl Running {
+    fn reap(mut self) {
+        self.control_plane.iter_mut().for_each(Spawned::reap);
+        self.nodes.iter_mut().for_each(Node::reap);
+        if let Some(mut supervisor) = self.supervisor {
+            drop(supervisor.wait());
+        }
+    }
+}
+
+fn prepare(options: &Options) -> Result<()> {
+    ensure!((1..=9).contains(&options.nodes), "a testbed has 1 to 9 nodes, not {}", options.nodes);
+    ensure!(
+        nix::unistd::geteuid().is_root(),
+        "a testbed needs root: it makes namespaces and control groups"
+    );
+    for program in ["etcd", "runc", "nft", "conntrack", "flock", "setpriv", "nsenter", "ip"] {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let is_there = std::env::split_paths(&path).any(|folder| folder.join(program).exists());
+        ensure!(is_there, "{program} is missing: run make testbed-toolchain");
+    }
+    folder::sweep(&options.parent)
 }
 
 impl Drop for Testbed {

@@ -28,6 +28,7 @@ mod publisher;
 mod queue;
 mod reader;
 mod recovery;
+mod seed;
 mod verify;
 mod witness;
 mod writer;
@@ -39,10 +40,11 @@ pub use entry_json::{EntryError, decode_entry, encode_entry};
 pub use journal::{End, Record, Scan, scan};
 pub use ledger::{AppendError, Clock, Committed, Failure, Ledger, LedgerOptions, Progress};
 pub use mirror::{Mirror, MirrorError, MirrorOptions, MirrorState, Mirrored};
-pub use place::{Place, ReadError};
+pub use place::{Place, PlaceError, ReadError};
 pub use prove::{ProveError, bundle_session, prove_entry, prove_growth};
 pub use reader::LedgerReader;
 pub use recovery::{OpenError, Recovered};
+pub use seed::{SeedError, random_seed};
 pub use verify::{
     BundleReport, RecordingDigest, Remembered, Report, VerifyOptions, verify, verify_bundle,
 };

@@ -9,6 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::io::AsyncReadExt as _;
+use url::Url;
 
 /// Where the files of a ledger are read from.
 #[derive(Debug, Clone)]
@@ -39,7 +40,30 @@ pub enum ReadError {
     Proof(#[from] ledger_model::ProofError),
 }
 
+#[derive(Debug, thiserror::Error)]
+pub enum PlaceError {
+    #[error("`{0}` is not a URL such as s3://bucket/prefix")]
+    Url(String, #[source] url::ParseError),
+    #[error("`{0}` cannot be used as object storage")]
+    Objects(String, #[source] object_store::Error),
+}
+
 impl Place {
+    /// Object storage by its URL (`s3://BUCKET/PREFIX`) and settings by their names (`AWS_REGION`, …).
+    ///
+    /// # Errors
+    /// When it is not such a URL, or a setting is missing or wrong.
+    pub fn objects(
+        url: &str,
+        settings: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, PlaceError> {
+        let parsed = Url::parse(url).map_err(|source| PlaceError::Url(url.to_owned(), source))?;
+        let settings = settings.into_iter().map(|(name, value)| (name.to_lowercase(), value));
+        let (store, prefix) = object_store::parse_url_opts(&parsed, settings)
+            .map_err(|source| PlaceError::Objects(url.to_owned(), source))?;
+        Ok(Self::Objects { store: store.into(), prefix })
+    }
+
     /// A file of the ledger; nothing when it is not there.
     ///
     /// # Errors

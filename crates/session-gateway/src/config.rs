@@ -4,10 +4,18 @@
 //! wrong is a finding with its place. `docs/gateway-config.md` is the reference.
 
 mod lower;
+mod oidc;
 mod quantity;
 mod raw;
+mod recordings;
+mod rules;
 
+use access_checks::UsernamePrefix;
+use access_model::Rules;
 use finding_model::{FileId, Finding};
+use session_record::Durability;
+use session_store::{Readers, Watermarks};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -24,6 +32,9 @@ pub struct Config {
     pub clients: Clients,
     /// At least one; names are unique.
     pub clusters: Vec<Cluster>,
+    pub recordings: Recordings,
+    pub ledger: Ledger,
+    pub rules: Rules,
     pub limits: Limits,
 }
 
@@ -40,6 +51,22 @@ pub struct Listen {
 pub struct Clients {
     /// Who signs client certificates (PEM).
     pub certificate_authority: Option<PathBuf>,
+    pub oidc: Vec<OidcProvider>,
+    /// Whether tokens of a cluster's service accounts are asked about there.
+    pub service_accounts: bool,
+}
+
+/// Whose ID tokens are believed, with the words of the API server's own flags.
+#[derive(Debug, Clone)]
+pub struct OidcProvider {
+    pub issuer: String,
+    pub audiences: Vec<String>,
+    pub authority: Option<PathBuf>,
+    pub username_claim: String,
+    pub username_prefix: UsernamePrefix,
+    pub groups_claim: Option<String>,
+    pub groups_prefix: String,
+    pub required_claims: BTreeMap<String, String>,
 }
 
 /// An API server, and as whom the gateway speaks to it.
@@ -57,9 +84,32 @@ pub struct Cluster {
 /// The gateway's own proof.
 #[derive(Debug, Clone)]
 pub enum UpstreamIdentity {
-    Certificate { certificate: PathBuf, key: PathBuf },
+    Certificate {
+        certificate: PathBuf,
+        key: PathBuf,
+    },
     /// Read again whenever it has changed.
     TokenFile(PathBuf),
+}
+
+/// Where recordings are written, for whom, and what may go on when.
+#[derive(Debug, Clone)]
+pub struct Recordings {
+    pub folder: PathBuf,
+    pub readers: Readers,
+    /// For sessions with a terminal.
+    pub of_terminals: Durability,
+    pub of_others: Durability,
+    pub commit_interval: Duration,
+    pub watermarks: Watermarks,
+    pub ballast: u64,
+}
+
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    pub folder: PathBuf,
+    /// The secret key that signs checkpoints, as `weir ledger key` writes it.
+    pub key: PathBuf,
 }
 
 #[derive(Debug, Clone)]
@@ -72,6 +122,8 @@ pub struct Limits {
     pub idle: Duration,
     /// How long a recording may take to accept or keep an event before its session ends.
     pub recorder_stall: Duration,
+    /// How often both sides of a session are pinged.
+    pub ping: Duration,
     /// The longest WebSocket message of a peer, in bytes.
     pub message: usize,
 }
@@ -84,6 +136,7 @@ impl Default for Limits {
             duration: Duration::from_hours(12),
             idle: Duration::from_hours(4),
             recorder_stall: Duration::from_secs(10),
+            ping: Duration::from_secs(20),
             message: 16 << 20,
         }
     }

@@ -1,17 +1,37 @@
 //! The gateway as a whole: what every connection shares, how it starts and how it stops.
 
-use crate::config::{Config, Limits};
+use crate::admin;
+use crate::chain::chain;
+use crate::config::{Cluster, Config, Limits, OidcProvider, Recordings, UpstreamIdentity};
+use crate::evidence::Evidence;
+use crate::heads::Heads;
 use crate::listener::{self, ListenError};
+use crate::metrics::Metrics;
+use crate::registry::Registry;
 use crate::route::Routes;
 use crate::upstream::{Upstream, UpstreamConfigError};
+use access_checks::{
+    ApiServer, ApiServerConfig, ApiServerConfigError, Credential, KeyLimits, Oidc, OidcConfig,
+    OidcConfigError, SigningAlgorithm,
+};
+use access_model::Rules;
+use ledger_model::{KeyError, SignerKey};
+use ledger_store::{AppendError, Ledger, LedgerOptions};
+use session_record::Ending;
+use session_store::{Disk, RealDisk, Recorder, RecorderConfig, SpaceLevel, SystemClock};
+use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use zeroize::Zeroizing;
 
-/// How long connections may go on after the gateway was told to stop.
+/// For one answer to a question about a caller or a pod.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long connections may go on after the gateway was told to stop and sessions have ended.
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What keeps the gateway from starting.
@@ -25,6 +45,36 @@ pub enum StartError {
         #[source]
         source: UpstreamConfigError,
     },
+    #[error("could not read {path}")]
+    ReadFile {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("an API server cannot be asked about callers")]
+    ApiServer(#[source] ApiServerConfigError),
+    #[error("an identity provider cannot be used")]
+    Oidc(#[source] OidcConfigError),
+    #[error("recordings cannot be written")]
+    Recorder(#[source] session_store::StartError),
+    #[error("could not read the ledger's key in {path}")]
+    ReadKey {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("could not use the ledger's key in {path}")]
+    Key {
+        path: PathBuf,
+        #[source]
+        source: KeyError,
+    },
+    #[error("the ledger cannot be opened")]
+    Ledger(#[source] ledger_store::OpenError),
+    #[error("the ledger's opening was given up")]
+    LedgerGivenUp,
+    #[error("the ledger did not take what was recovered")]
+    Recovered(#[source] AppendError),
 }
 
 /// What every connection shares.
@@ -32,9 +82,20 @@ pub enum StartError {
 pub(crate) struct Gateway {
     pub(crate) name: String,
     pub(crate) limits: Limits,
+    pub(crate) recordings: Recordings,
     pub(crate) routes: Routes,
+    pub(crate) rules: Rules,
+    pub(crate) oidc: Vec<Oidc>,
+    pub(crate) service_accounts: bool,
+    api_servers: Vec<ApiServer>,
+    pub(crate) evidence: Evidence,
+    pub(crate) sessions: Registry,
+    pub(crate) heads: Arc<Heads>,
+    pub(crate) metrics: Arc<Metrics>,
     /// Cancelled when nobody new is let in.
     pub(crate) stop: CancellationToken,
+    /// Cancelled when nothing is left to be told.
+    pub(crate) gone: CancellationToken,
     pub(crate) tasks: TaskTracker,
 }
 
@@ -43,6 +104,7 @@ pub(crate) struct Gateway {
 pub struct Running {
     gateway: Arc<Gateway>,
     address: SocketAddr,
+    admin: Option<SocketAddr>,
 }
 
 /// Starts a gateway; it serves until [`Running::stop`].
@@ -50,27 +112,199 @@ pub struct Running {
 /// # Errors
 /// When a file that the configuration names cannot be used, or an address not be listened on.
 pub async fn start(config: &Config) -> Result<Running, StartError> {
+    start_on(config, Arc::new(RealDisk)).await
+}
+
+/// As [`start`], with recordings on another disk: tests give one that fails.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_on(config: &Config, disk: Arc<dyn Disk>) -> Result<Running, StartError> {
     let tls = listener::tls(config)?;
-    let mut clusters = Vec::new();
-    for cluster in &config.clusters {
-        let upstream = Upstream::load(cluster).map_err(|source| StartError::Cluster {
-            cluster: cluster.name.clone(),
-            source,
-        })?;
-        clusters.push((cluster.hosts.clone(), Arc::new(upstream)));
-    }
+    let routes = routes(config)?;
+    let metrics = Arc::new(Metrics::default());
+    let evidence = evidence(config, disk, Arc::clone(&metrics)).await?;
     let gateway = Arc::new(Gateway {
         name: config.name.clone(),
         limits: config.limits.clone(),
-        routes: Routes::new(clusters),
+        recordings: config.recordings.clone(),
+        routes,
+        rules: config.rules.clone(),
+        oidc: providers(config)?,
+        service_accounts: config.clients.service_accounts,
+        api_servers: api_servers(config)?,
+        evidence,
+        sessions: Registry::default(),
+        heads: Arc::default(),
+        metrics,
         stop: CancellationToken::new(),
+        gone: CancellationToken::new(),
         tasks: TaskTracker::new(),
     });
-    let bind = |source| ListenError::Bind { address: config.listen.address, source };
-    let listener = TcpListener::bind(config.listen.address).await.map_err(bind)?;
-    let address = listener.local_addr().map_err(bind)?;
+    let (listener, address) = bind(config.listen.address).await?;
+    let admin = match config.admin {
+        None => None,
+        Some(address) => Some(bind(address).await?),
+    };
+    let admin = admin.map(|(listener, address)| {
+        tokio::spawn(admin::serve(Arc::clone(&gateway), listener));
+        address
+    });
+    tokio::spawn(watch(Arc::clone(&gateway)));
     gateway.tasks.spawn(listener::serve(Arc::clone(&gateway), listener, tls));
-    Ok(Running { gateway, address })
+    Ok(Running { gateway, address, admin })
+}
+
+fn routes(config: &Config) -> Result<Routes, StartError> {
+    let mut clusters = Vec::new();
+    for cluster in &config.clusters {
+        let upstream = Upstream::load(cluster)
+            .map_err(|source| StartError::Cluster { cluster: cluster.name.clone(), source })?;
+        clusters.push((cluster.hosts.clone(), Arc::new(upstream)));
+    }
+    Ok(Routes::new(clusters))
+}
+
+/// The clusters, as they are asked about callers and pods.
+fn api_servers(config: &Config) -> Result<Vec<ApiServer>, StartError> {
+    config.clusters.iter().map(api_server).collect()
+}
+
+fn api_server(cluster: &Cluster) -> Result<ApiServer, StartError> {
+    let read = |path: &PathBuf| {
+        std::fs::read(path).map_err(|source| StartError::ReadFile { path: path.clone(), source })
+    };
+    let credential = match &cluster.identity {
+        UpstreamIdentity::Certificate { certificate, key } => Credential::Certificate {
+            certificates: read(certificate)?,
+            key: Zeroizing::new(read(key)?),
+        },
+        UpstreamIdentity::TokenFile(path) => Credential::TokenFile(path.clone()),
+    };
+    let asked = ApiServerConfig {
+        cluster: cluster.name.clone(),
+        server: cluster.server.to_string().trim_end_matches('/').to_owned(),
+        authority: read(&cluster.authority)?,
+        credential,
+        answer_within: ANSWER_TIMEOUT,
+        audiences: Vec::new(),
+    };
+    ApiServer::new(asked).map_err(StartError::ApiServer)
+}
+
+fn providers(config: &Config) -> Result<Vec<Oidc>, StartError> {
+    config.clients.oidc.iter().map(provider).collect()
+}
+
+fn provider(provider: &OidcProvider) -> Result<Oidc, StartError> {
+    let authority = match &provider.authority {
+        None => None,
+        Some(path) => {
+            let read = std::fs::read(path);
+            Some(read.map_err(|source| StartError::ReadFile { path: path.clone(), source })?)
+        }
+    };
+    let config = OidcConfig {
+        issuer: provider.issuer.clone(),
+        audiences: provider.audiences.clone(),
+        authority,
+        algorithms: vec![SigningAlgorithm::Rs256, SigningAlgorithm::Es256, SigningAlgorithm::EdDsa],
+        username_claim: provider.username_claim.clone(),
+        username_prefix: provider.username_prefix.clone(),
+        groups_claim: provider.groups_claim.clone(),
+        groups_prefix: provider.groups_prefix.clone(),
+        required_claims: provider.required_claims.clone(),
+        leeway_s: 10,
+        keys: KeyLimits::default(),
+    };
+    Oidc::new(config).map_err(StartError::Oidc)
+}
+
+/// Opens the ledger and the recorder, and tells the one what the other found.
+async fn evidence(
+    config: &Config,
+    disk: Arc<dyn Disk>,
+    metrics: Arc<Metrics>,
+) -> Result<Evidence, StartError> {
+    let path = config.ledger.key.clone();
+    let text = tokio::fs::read_to_string(&path).await;
+    let text = text.map_err(|source| StartError::ReadKey { path: path.clone(), source })?;
+    let key: SignerKey = text.trim().parse().map_err(|source| StartError::Key { path, source })?;
+    let folder = config.ledger.folder.clone();
+    let options = LedgerOptions::new(folder, key, &config.name, env!("CARGO_PKG_VERSION"));
+    let opened = tokio::task::spawn_blocking(move || Ledger::open(options)).await;
+    let ledger =
+        opened.map_err(|_ignored| StartError::LedgerGivenUp)?.map_err(StartError::Ledger)?;
+    let recordings = &config.recordings;
+    let recorder = RecorderConfig {
+        commit_interval: recordings.commit_interval,
+        stall: config.limits.recorder_stall,
+        watermarks: recordings.watermarks,
+        ballast_bytes: recordings.ballast,
+        ..RecorderConfig::new(recordings.folder.clone(), recordings.readers.clone())
+    };
+    let clock = Arc::new(SystemClock::start());
+    let (recorder, recovered) =
+        Recorder::start(recorder, disk, clock).await.map_err(StartError::Recorder)?;
+    let evidence = Evidence { recorder, ledger, metrics };
+    for found in recovered {
+        evidence.recovered(found).await.map_err(StartError::Recovered)?;
+    }
+    Ok(evidence)
+}
+
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ListenError> {
+    let bind = |source| ListenError::Bind { address, source };
+    let listener = TcpListener::bind(address).await.map_err(bind)?;
+    let address = listener.local_addr().map_err(bind)?;
+    Ok((listener, address))
+}
+
+/// What goes on beside the connections.
+async fn watch(gateway: Arc<Gateway>) {
+    tokio::select! {
+        () = gateway.gone.cancelled() => {}
+        () = gateway.heads.tell(&gateway.evidence) => {}
+        () = ledger_failure(&gateway) => {}
+    }
+}
+
+/// Sessions whose end nobody could prove do not go on.
+async fn ledger_failure(gateway: &Gateway) {
+    let why = why_failed(gateway).await;
+    if !gateway.stop.is_cancelled() {
+        tracing::error!(why, "the ledger takes no entries: all sessions end");
+    }
+    gateway.sessions.end_all(&Ending::RecordingFailed { why: format!("the ledger failed: {why}") });
+    gateway.gone.cancelled().await;
+}
+
+async fn why_failed(gateway: &Gateway) -> String {
+    let mut progress = gateway.evidence.ledger.progress();
+    match progress.wait_for(|progress| progress.failed.is_some()).await {
+        Ok(progress) => progress.failed.as_ref().map(ToString::to_string).unwrap_or_default(),
+        Err(_) => "it was closed".to_owned(),
+    }
+}
+
+impl Gateway {
+    /// A cluster, to be asked.
+    pub(crate) fn api_server(&self, cluster: &str) -> Option<&ApiServer> {
+        self.api_servers.iter().find(|api| api.cluster() == cluster)
+    }
+
+    /// Why nobody should be sent here now.
+    pub(crate) fn not_ready(&self) -> Option<String> {
+        if self.stop.is_cancelled() {
+            return Some("the gateway is stopping".to_owned());
+        }
+        if let Some(failure) = &self.evidence.ledger.progress().borrow().failed {
+            return Some(format!("the ledger takes no entries: {failure}"));
+        }
+        let space = *self.evidence.recorder.space().borrow();
+        (space.level != SpaceLevel::Enough)
+            .then(|| format!("only {} bytes are free for recordings", space.free_bytes))
+    }
 }
 
 impl Running {
@@ -80,13 +314,41 @@ impl Running {
         self.address
     }
 
-    /// Lets nobody new in, and waits for what is going on to end.
+    /// Where metrics and health are.
+    #[must_use]
+    pub const fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin
+    }
+
+    /// The sessions that are going on.
+    #[must_use]
+    pub fn sessions(&self) -> &Registry {
+        &self.gateway.sessions
+    }
+
+    /// What recordings are written with, for whoever shows them.
+    #[must_use]
+    pub fn recorder(&self) -> &Recorder {
+        &self.gateway.evidence.recorder
+    }
+
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.gateway.evidence.ledger
+    }
+
+    /// Lets nobody new in, tells those who have a session that it ends, seals, and waits for what is still going on.
     pub async fn stop(self) {
-        let Self { gateway, address: _ } = self;
+        let Self { gateway, address: _, admin: _ } = self;
         gateway.stop.cancel();
+        gateway.sessions.end_all(&Ending::GatewayStopped);
         gateway.tasks.close();
         if tokio::time::timeout(STOP_TIMEOUT, gateway.tasks.wait()).await.is_err() {
             tracing::warn!(open = gateway.tasks.len(), "connections did not end in time");
+        }
+        gateway.gone.cancel();
+        if let Err(error) = gateway.evidence.ledger.clone().close().await {
+            tracing::error!(error = chain(&error), "the ledger was not closed");
         }
     }
 }

@@ -113,8 +113,10 @@ mod tests {
             ("kubectl-command", "kubectl get"),
         ]);
         strip_request(&mut headers);
-        expect![[r#"{"accept": "application/json", "kubectl-command": "kubectl get", "te": "trailers"}"#]]
-            .assert_eq(&format!("{headers:?}"));
+        expect![[
+            r#"{"accept": "application/json", "kubectl-command": "kubectl get", "te": "trailers"}"#
+        ]]
+        .assert_eq(&format!("{headers:?}"));
     }
 
     #[test]

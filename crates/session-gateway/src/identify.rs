@@ -1,46 +1,53 @@
 //! Who a request is from: the proof of its connection, or the token that it brings.
 
+use crate::authorise::now;
 use crate::caller::Connection;
+use crate::chain::chain;
+use crate::gateway::Gateway;
 use crate::reply::Failure;
-use access_model::{Identity, Proof};
+use access_checks::{Bearer, identity_of_certificate};
+use access_model::Identity;
 use http::HeaderMap;
-use std::collections::BTreeMap;
-use std::time::{SystemTime, UNIX_EPOCH};
-use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-pub(crate) fn identify(connection: &Connection, _headers: &HeaderMap) -> Result<Identity, Failure> {
-    let Some(leaf) = connection.certificates.first() else {
-        return Err(Failure::unauthenticated("no proof of who you are was given"));
+/// A token says who it is, where there is one; then the connection's certificate does. Nobody is anonymous.
+pub(crate) async fn identify(
+    gateway: &Gateway,
+    cluster: &str,
+    connection: &Connection,
+    headers: &HeaderMap,
+) -> Result<Identity, Failure> {
+    let lines: Vec<(&str, &[u8])> =
+        headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    let bearer =
+        Bearer::of_headers(&lines).map_err(|error| Failure::unauthenticated(error.to_string()))?;
+    let proven = match (bearer, connection.certificates.first()) {
+        (Some(bearer), _) => of_token(gateway, cluster, &bearer).await?,
+        (None, Some(leaf)) => identity_of_certificate(leaf, now())
+            .map_err(|error| Failure::unauthenticated(chain(&error)))?,
+        (None, None) => return Err(Failure::unauthenticated("no proof of who you are was given")),
     };
-    of_certificate(leaf)
-        .ok_or_else(|| Failure::unauthenticated("your client certificate names no user"))
-        .and_then(unexpired)
-}
-
-fn of_certificate(leaf: &[u8]) -> Option<Identity> {
-    let (_, certificate) = X509Certificate::from_der(leaf).ok()?;
-    let subject = certificate.subject();
-    let user = subject.iter_common_name().next()?.as_str().ok()?.to_owned();
-    let groups = subject.iter_organization().filter_map(|name| name.as_str().ok());
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, leaf);
-    let fingerprint = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    Some(Identity {
-        user,
-        uid: None,
-        groups: groups.map(str::to_owned).collect(),
-        extra: BTreeMap::new(),
-        proof: Proof::ClientCertificate { fingerprint },
-        expires_at: Some(certificate.validity().not_after.timestamp()),
-    })
-}
-
-/// A connection may live longer than the certificate that it began with.
-fn unexpired(identity: Identity) -> Result<Identity, Failure> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    match identity.expires_at {
-        Some(end) if u64::try_from(end).unwrap_or(0) <= now => {
+    match proven.expires_at {
+        Some(end) if end <= now() => {
             Err(Failure::unauthenticated("your proof of who you are has expired"))
         }
-        Some(_) | None => Ok(identity),
+        Some(_) | None => Ok(proven),
     }
+}
+
+async fn of_token(gateway: &Gateway, cluster: &str, bearer: &Bearer) -> Result<Identity, Failure> {
+    if let Some(issuer) = bearer.claimed_issuer()
+        && let Some(oidc) = gateway.oidc.iter().find(|oidc| oidc.issuer() == issuer)
+    {
+        return oidc
+            .verify(bearer, now())
+            .await
+            .map_err(|error| Failure::unauthenticated(chain(&error)));
+    }
+    let api = gateway.api_server(cluster).filter(|_| gateway.service_accounts);
+    let api = api.ok_or_else(|| {
+        Failure::unauthenticated("the token is of an issuer that the gateway does not know")
+    })?;
+    api.service_account(bearer, now())
+        .await
+        .map_err(|error| Failure::unauthenticated(chain(&error)))
 }

@@ -18,8 +18,20 @@ const UID: HeaderName = HeaderName::from_static("impersonate-uid");
 const EXTRA: &str = "impersonate-extra-";
 /// What may stand in a header's name as it is, beside letters and digits (RFC 9110, 5.6.2, without `%`).
 const IN_NAME: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'!').remove(b'#').remove(b'$').remove(b'&').remove(b'\'').remove(b'*').remove(b'+')
-    .remove(b'-').remove(b'.').remove(b'^').remove(b'_').remove(b'`').remove(b'|').remove(b'~');
+    .remove(b'!')
+    .remove(b'#')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'\'')
+    .remove(b'*')
+    .remove(b'+')
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'^')
+    .remove(b'_')
+    .remove(b'`')
+    .remove(b'|')
+    .remove(b'~');
 
 /// Adds the caller, and the session where there is one. The client's own headers of that kind were refused.
 pub(crate) fn add(
@@ -57,7 +69,7 @@ pub(crate) fn session_text(session: SessionId) -> String {
 fn extra_name(key: &str) -> Result<HeaderName, Failure> {
     let key = key.to_ascii_lowercase();
     let name = format!("{EXTRA}{}", utf8_percent_encode(&key, IN_NAME));
-    HeaderName::from_bytes(name.as_bytes()).map_err(|_| unusable(&key))
+    HeaderName::from_bytes(name.as_bytes()).map_err(|_ignored| unusable(&key))
 }
 
 /// Control characters cannot be said in a header. Blanks at its ends are no part of a value (RFC 9110, 5.5), so
@@ -66,7 +78,7 @@ fn value(text: &str) -> Result<HeaderValue, Failure> {
     if text.is_empty() || text != text.trim() {
         return Err(unusable(text));
     }
-    HeaderValue::from_bytes(text.as_bytes()).map_err(|_| unusable(text))
+    HeaderValue::from_bytes(text.as_bytes()).map_err(|_ignored| unusable(text))
 }
 
 fn unusable(text: &str) -> Failure {

@@ -1,21 +1,52 @@
 //! The server in front of API servers that records privileged access.
+//!
+//! ```text
+//! listener ─> dispatch ─> identify ─> classify ─┬─> plain                                   (the cluster's RBAC decides)
+//!                                               ├─> around  ─┐
+//!                                               └─> streams ─┴> authorise::admit ─> Begun ─> upstream
+//! ```
+//!
+//! `docs/design/gateway.md` argues it. **Invariants.** There is no way from a privileged request to the cluster but
+//! through [`session::Begun`], which exists once the recording's header and the ledger's entry are on disk. What is
+//! forwarded was recorded first. Whatever fails ends the session. Deliberately absent: what a protocol's bytes
+//! mean (`session-proto`), how recordings and entries are written (`session-store`, `ledger-store`), who may watch.
+
+mod admin;
+mod around;
+mod authorise;
 mod body;
 mod caller;
 mod chain;
 pub mod config;
+mod dial;
 mod dispatch;
+mod evidence;
 mod gateway;
 mod headers;
+mod heads;
 mod identify;
 mod impersonate;
+mod leg;
 mod listener;
+mod metrics;
 mod pem;
 mod plain;
+mod protocols;
+mod pump;
+mod registry;
 mod reply;
 mod route;
+mod serve;
+mod session;
+mod streams;
+mod transport;
+mod upgrade;
 mod upstream;
 
-pub use gateway::{Running, StartError, start};
+pub use config::Config;
+pub use gateway::{Running, StartError, start, start_on};
 pub use listener::ListenError;
 pub use pem::PemError;
+pub use registry::Registry;
+pub use serve::{ServeError, serve};
 pub use upstream::UpstreamConfigError;

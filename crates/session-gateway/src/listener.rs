@@ -5,14 +5,14 @@
 
 use crate::caller::Connection;
 use crate::chain::chain;
+use crate::config::Config;
 use crate::dispatch;
 use crate::gateway::Gateway;
 use crate::pem::{self, PemError};
-use crate::config::Config;
 use http::Request;
 use hyper::body::Incoming;
-use hyper::service::service_fn;
 use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ServerConfig;
 use rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
@@ -116,7 +116,12 @@ pub(crate) async fn serve(gateway: Arc<Gateway>, listener: TcpListener, tls: Tls
     }
 }
 
-async fn connection(gateway: Arc<Gateway>, tls: TlsAcceptor, stream: TcpStream, address: SocketAddr) {
+async fn connection(
+    gateway: Arc<Gateway>,
+    tls: TlsAcceptor,
+    stream: TcpStream,
+    address: SocketAddr,
+) {
     let handshake = async {
         stream.set_nodelay(true)?;
         tls.accept(stream).await
@@ -137,7 +142,10 @@ async fn connection(gateway: Arc<Gateway>, tls: TlsAcceptor, stream: TcpStream, 
     let certificates = session.peer_certificates().unwrap_or_default();
     let connection = Arc::new(Connection {
         address,
-        certificates: certificates.iter().map(|certificate| certificate.clone().into_owned()).collect(),
+        certificates: certificates
+            .iter()
+            .map(|certificate| certificate.clone().into_owned())
+            .collect(),
     });
     let io = TokioIo::new(TlsStream::from(stream));
     let ended = if http2 {

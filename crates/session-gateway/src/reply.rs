@@ -62,3 +62,31 @@ impl Failure {
         response
     }
 }
+
+impl Failure {
+    /// What an API server's `Status` says, as an answer.
+    pub(crate) fn of_status(status: &[u8]) -> Self {
+        let object: serde_json::Value = serde_json::from_slice(status).unwrap_or_default();
+        let text =
+            |name: &str| object.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
+        let code = object
+            .get("code")
+            .and_then(serde_json::Value::as_u64)
+            .and_then(|code| u16::try_from(code).ok());
+        let code = code
+            .and_then(|code| StatusCode::from_u16(code).ok())
+            .unwrap_or(StatusCode::BAD_GATEWAY);
+        let message = if text("message").is_empty() {
+            "the cluster's side did not come about"
+        } else {
+            text("message")
+        };
+        let reason = match code {
+            StatusCode::FORBIDDEN => "Forbidden",
+            StatusCode::NOT_FOUND => "NotFound",
+            StatusCode::UNAUTHORIZED => "Unauthorized",
+            _ => "InternalError",
+        };
+        Self { code, reason, message: message.to_owned() }
+    }
+}

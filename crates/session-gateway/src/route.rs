@@ -26,7 +26,11 @@ impl Routes {
     }
 
     /// The cluster, and the path as that cluster sees it. `host` is without its port.
-    pub(crate) fn find<'path>(&self, host: &str, path: &'path str) -> Option<(&Arc<Upstream>, &'path str)> {
+    pub(crate) fn find<'path>(
+        &self,
+        host: &str,
+        path: &'path str,
+    ) -> Option<(&Arc<Upstream>, &'path str)> {
         let host = host.to_ascii_lowercase();
         if let Some((_, upstream)) = self.clusters.iter().find(|(hosts, _)| hosts.contains(&host)) {
             return Some((upstream, path));

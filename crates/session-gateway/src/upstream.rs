@@ -11,6 +11,7 @@ use crate::body::Body;
 use crate::chain::chain;
 use crate::config::{Cluster, UpstreamIdentity};
 use crate::pem::{self, PemError};
+use crate::session::Begun;
 use http::header::{AUTHORIZATION, HOST};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Request, Response, Uri};
@@ -135,7 +136,10 @@ impl Upstream {
     }
 
     /// A request of plain traffic, on a connection of its own until its answer has been read.
-    pub(crate) async fn send(&self, mut request: Request<Body>) -> Result<Response<Body>, UpstreamError> {
+    pub(crate) async fn send(
+        &self,
+        mut request: Request<Body>,
+    ) -> Result<Response<Body>, UpstreamError> {
         self.prepare(&mut request).await?;
         while let Some(mut sender) = self.pool.take() {
             if sender.ready().await.is_err() {
@@ -156,9 +160,11 @@ impl Upstream {
         Ok(self.pool.attach(sender, response))
     }
 
-    /// A request that may change the protocol, on a connection that is used for nothing else.
+    /// A request that may change the protocol, on a connection that is used for nothing else. Only who has a
+    /// recording can ask for it.
     pub(crate) async fn send_upgrade(
         &self,
+        _recorded: &Begun,
         mut request: Request<Body>,
     ) -> Result<Response<Incoming>, UpstreamError> {
         self.prepare(&mut request).await?;
@@ -171,7 +177,7 @@ impl Upstream {
         let rest = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
         let path: Uri = format!("{}{rest}", self.base_path)
             .parse()
-            .map_err(|_| UpstreamError::Path { cluster: self.name.clone() })?;
+            .map_err(|_ignored| UpstreamError::Path { cluster: self.name.clone() })?;
         *request.uri_mut() = path;
         let headers: &mut HeaderMap = request.headers_mut();
         headers.insert(HOST, self.host_header.clone());
@@ -183,9 +189,9 @@ impl Upstream {
     }
 
     async fn dial(&self) -> Result<Sender, UpstreamError> {
-        let stream = tokio::time::timeout(DIAL_TIMEOUT, self.connect()).await.map_err(|_| {
-            UpstreamError::Slow { cluster: self.name.clone() }
-        })?;
+        let stream = tokio::time::timeout(DIAL_TIMEOUT, self.connect())
+            .await
+            .map_err(|_ignored| UpstreamError::Slow { cluster: self.name.clone() })?;
         let connect = |source| UpstreamError::Connect { cluster: self.name.clone(), source };
         let (sender, connection) = http1::Builder::new()
             .max_headers(HEADER_COUNT)

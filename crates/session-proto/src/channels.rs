@@ -1,16 +1,18 @@
 //! Commands over a WebSocket: `[v1…v5.]channel.k8s.io` and the base64 variants.
 //!
-//! A message's first byte names the channel: 0 stdin, 1 stdout, 2 stderr, 3 the status, 4 the terminal's size (from v3
-//! on), 255 the end of a channel (v5; the channel is the second and last byte). In base64 the channel is a digit, and the
-//! rest of the message is base64 (`k8s.io/cri-streaming`, remotecommand/websocket.go).
+//! A message's first byte names the channel: 0 stdin, 1 stdout, 2 stderr, 3 the status, 4 the terminal's size, 255 the
+//! end of a channel (v5; the channel is the second and last byte). In base64 the channel is a digit, and the rest of the
+//! message is base64 (`k8s.io/cri-streaming`, remotecommand/websocket.go). Runtimes do not look at whether a message is
+//! binary or text, and clients rely on it: Python's sends what is typed as text.
 
 use crate::codec::{Asked, Input, Output, Role, Version};
+use crate::queue::Queue;
 use crate::status;
+use crate::terminal::{notice_line, parse_resize, write_resize};
 use crate::violation::Violation;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{BufMut as _, Bytes, BytesMut};
-use serde_json::Value;
 use session_record::{Event, Stream};
 use std::collections::VecDeque;
 
@@ -20,10 +22,6 @@ const STDERR: u8 = 2;
 const STATUS: u8 = 3;
 const RESIZE: u8 = 4;
 const CLOSE: u8 = 255;
-/// Longest slice of a message in one event.
-pub(crate) const MAX_EVENT_BYTES: usize = 64 << 10;
-/// Two numbers and two names.
-pub(crate) const MAX_RESIZE_BYTES: usize = 256;
 
 #[derive(Debug)]
 pub(crate) struct Channels {
@@ -31,7 +29,9 @@ pub(crate) struct Channels {
     version: Version,
     is_base64: bool,
     asked: Asked,
-    pub(crate) events: VecDeque<Event>,
+    /// The person will send no more.
+    is_stdin_over: bool,
+    pub(crate) events: Queue,
     pub(crate) outputs: VecDeque<Output>,
 }
 
@@ -42,98 +42,89 @@ impl Channels {
             version,
             is_base64,
             asked,
-            events: VecDeque::new(),
+            is_stdin_over: false,
+            events: Queue::default(),
             outputs: VecDeque::new(),
         };
         if role == Role::Server {
             // Runtimes say so that they are there: an empty message on the first channel that they write.
-            let first = if asked.stdout {
-                STDOUT
-            } else if asked.stderr {
-                STDERR
-            } else {
-                STATUS
-            };
+            let first = channels.shown_on().unwrap_or(STATUS);
             channels.say(first, b"");
         }
         channels
     }
 
-    pub(crate) fn receive(&mut self, input: Input) -> Result<(), Violation> {
-        let Some((channel, payload)) = self.taken_apart(input)? else { return Ok(()) };
-        match self.role {
-            Role::Server => self.client_said(channel, payload),
-            Role::Client => {
-                self.runtime_said(channel, payload);
-                Ok(())
-            }
+    /// The first channel that shows something to the person.
+    const fn shown_on(&self) -> Option<u8> {
+        match self.asked {
+            Asked { stdout: true, .. } => Some(STDOUT),
+            Asked { stderr: true, terminal: false, .. } => Some(STDERR),
+            Asked { .. } => None,
         }
     }
 
-    fn taken_apart(&self, input: Input) -> Result<Option<(u8, Bytes)>, Violation> {
-        match (self.is_base64, input) {
-            (false, Input::Binary(mut message)) => {
-                if message.is_empty() {
-                    return Ok(None);
-                }
-                let channel = message.split_to(1);
-                Ok(channel.first().map(|channel| (*channel, message)))
-            }
-            (true, Input::Text(message)) => {
-                let Some((digit, encoded)) = message.split_first() else { return Ok(None) };
-                let channel = digit.checked_sub(b'0').filter(|channel| *channel <= 9);
-                let channel = channel.ok_or(Violation::NoChannel { channel: *digit })?;
-                let payload = STANDARD.decode(encoded).or(Err(Violation::Base64))?;
-                Ok(Some((channel, payload.into())))
-            }
-            (true, Input::Binary(_) | Input::Bytes(_)) => {
-                Err(Violation::MessageKind { kind: "binary", expected: "text" })
-            }
-            (false, Input::Text(_)) => {
-                Err(Violation::MessageKind { kind: "text", expected: "binary messages" })
-            }
-            (false, Input::Bytes(_)) => {
-                Err(Violation::MessageKind { kind: "stream", expected: "messages" })
-            }
+    pub(crate) fn receive(&mut self, input: Input) -> Result<(), Violation> {
+        let Some((channel, payload)) = taken_apart(self.is_base64, input)? else { return Ok(()) };
+        match self.role {
+            Role::Server => self.client_said(channel, payload),
+            Role::Client => self.runtime_said(channel, payload),
         }
     }
 
     /// Channels that the client does not write, and unknown ones, are read by no runtime either; nothing of them goes on.
     fn client_said(&mut self, channel: u8, payload: Bytes) -> Result<(), Violation> {
         match channel {
-            STDIN if self.asked.stdin => push_data(&mut self.events, Stream::Stdin, payload),
-            RESIZE if self.asked.terminal && self.version >= Version::V3 && !payload.is_empty() => {
-                self.events.push_back(parse_resize(&payload)?);
-            }
-            CLOSE if self.version >= Version::V5 => match payload.as_ref() {
-                [STDIN] if self.asked.stdin => {
-                    self.events.push_back(Event::End { stream: Stream::Stdin })
+            STDIN if self.asked.stdin => {
+                if self.is_stdin_over && !payload.is_empty() {
+                    return Err(Violation::AfterEnd);
                 }
-                [_] => {}
-                _ => return Err(Violation::CloseLength { bytes: payload.len() + 1 }),
-            },
+                self.events.push_data(Stream::Stdin, payload);
+            }
+            RESIZE if self.asked.terminal && !payload.is_empty() => {
+                if let Some(event) = parse_resize(&payload)? {
+                    self.events.push(event);
+                }
+            }
+            CLOSE if self.version >= Version::V5 => return self.closed(&payload),
             _ => {}
         }
         Ok(())
     }
 
+    /// `FF` and the channel. Ends of channels that the client only reads mean nothing.
+    fn closed(&mut self, payload: &[u8]) -> Result<(), Violation> {
+        let [channel] = payload else {
+            return Err(Violation::CloseLength { bytes: payload.len() + 1 });
+        };
+        if *channel > RESIZE {
+            return Err(Violation::NoChannel { channel: *channel });
+        }
+        if *channel == STDIN && self.asked.stdin && !self.is_stdin_over {
+            self.is_stdin_over = true;
+            self.events.push(Event::End { stream: Stream::Stdin });
+        }
+        Ok(())
+    }
+
     /// What is not among the channels that were asked for would confuse the client, and is not passed on.
-    fn runtime_said(&mut self, channel: u8, payload: Bytes) {
+    fn runtime_said(&mut self, channel: u8, payload: Bytes) -> Result<(), Violation> {
         match channel {
-            STDOUT if self.asked.stdout => push_data(&mut self.events, Stream::Stdout, payload),
+            STDOUT if self.asked.stdout => self.events.push_data(Stream::Stdout, payload),
             STDERR if self.asked.stderr && !self.asked.terminal => {
-                push_data(&mut self.events, Stream::Stderr, payload)
+                self.events.push_data(Stream::Stderr, payload);
             }
             STATUS if !payload.is_empty() => {
+                status::check_length(payload.len())?;
                 let text = if self.version >= Version::V4 {
                     payload
                 } else {
                     status::of_text(&payload).into()
                 };
-                self.events.push_back(Event::Status { text });
+                self.events.push(Event::Status { text });
             }
             _ => {}
         }
+        Ok(())
     }
 
     pub(crate) fn send(&mut self, event: &Event) -> Result<(), Violation> {
@@ -146,100 +137,80 @@ impl Channels {
                 }
             }
             (Role::Client, Event::Resize { columns, rows }) => {
-                if self.version >= Version::V3 {
-                    self.say(RESIZE, write_resize(*columns, *rows).as_bytes());
-                }
+                self.say(RESIZE, write_resize(*columns, *rows).as_bytes());
             }
             (Role::Server, Event::Data { stream: Stream::Stdout, bytes }) => {
-                self.say(STDOUT, bytes)
+                self.say(STDOUT, bytes);
             }
             (Role::Server, Event::Data { stream: Stream::Stderr, bytes }) => {
-                self.say(STDERR, bytes)
+                self.say(STDERR, bytes);
             }
-            (Role::Server, Event::Status { text }) => {
-                if self.version >= Version::V4 {
-                    self.say(STATUS, text);
-                } else {
-                    let text = status::as_text(text);
-                    if !text.is_empty() {
-                        self.say(STATUS, &text);
-                    }
-                }
-            }
+            (Role::Server, Event::Status { text }) => self.say_status(text),
+            // A client learns it from the end of the WebSocket.
             (Role::Server, Event::End { stream: Stream::Stdout | Stream::Stderr }) => {}
-            (Role::Server, Event::Notice { text }) => {
-                let line = notice_line(text);
-                self.say(
-                    if self.asked.terminal || !self.asked.stderr { STDOUT } else { STDERR },
-                    line.as_bytes(),
-                );
-            }
+            (Role::Server, Event::Notice { text }) => self.say_notice(text),
             (_, event) => return no_words(event),
         }
         Ok(())
     }
 
+    fn say_status(&mut self, text: &Bytes) {
+        if self.version >= Version::V4 {
+            return self.say(STATUS, text);
+        }
+        let text = status::as_text(text);
+        if !text.is_empty() {
+            self.say(STATUS, &text);
+        }
+    }
+
+    /// On stderr, which is apart from output that may go into a file; a terminal has only stdout.
+    fn say_notice(&mut self, text: &str) {
+        let apart = self.asked.stderr && !self.asked.terminal;
+        if let Some(channel) = if apart { Some(STDERR) } else { self.shown_on() } {
+            self.say(channel, notice_line(text).as_bytes());
+        }
+    }
+
     fn say(&mut self, channel: u8, payload: &[u8]) {
-        self.outputs.push_back(if self.is_base64 {
-            let mut message = String::with_capacity(1 + payload.len().div_ceil(3) * 4);
-            message.push(char::from(b'0' + channel.min(9)));
-            STANDARD.encode_string(payload, &mut message);
-            Output::Text(message)
-        } else {
-            let mut message = BytesMut::with_capacity(1 + payload.len());
-            message.put_u8(channel);
-            message.put_slice(payload);
-            Output::Binary(message.freeze())
-        });
+        self.outputs.push_back(put_together(self.is_base64, channel, payload));
     }
 }
 
-/// Events of at most [`MAX_EVENT_BYTES`], without copying.
-pub(crate) fn push_data(events: &mut VecDeque<Event>, stream: Stream, mut bytes: Bytes) {
-    while !bytes.is_empty() {
-        let next = bytes.split_to(bytes.len().min(MAX_EVENT_BYTES));
-        events.push_back(Event::Data { stream, bytes: next });
-    }
-}
-
-/// A line of the gateway's own, apart from what the command writes. A terminal may be in raw mode.
-pub(crate) fn notice_line(text: &str) -> String {
-    format!("\r\nweir: {text}\r\n")
-}
-
-/// `{"Width":…,"Height":…}`, with names in any case, as Go reads them.
-pub(crate) fn parse_resize(json: &[u8]) -> Result<Event, Violation> {
-    if json.len() > MAX_RESIZE_BYTES {
-        return Err(Violation::TooLong {
-            what: "a terminal's size",
-            bytes: json.len(),
-            limit: MAX_RESIZE_BYTES,
-        });
-    }
-    let value: Value = serde_json::from_slice(json).or(Err(Violation::Resize))?;
-    let object = value.as_object().ok_or(Violation::Resize)?;
-    let number = |wanted: &str| {
-        let value = object
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case(wanted))
-            .map(|(_, value)| value);
-        match value {
-            None => Some(0),
-            Some(value) => value.as_u64().and_then(|number| u16::try_from(number).ok()),
+/// A message's channel and what is said on it; nothing for an empty message.
+pub(crate) fn taken_apart(is_base64: bool, input: Input) -> Result<Option<(u8, Bytes)>, Violation> {
+    let mut message = match input {
+        Input::Binary(message) | Input::Text(message) => message,
+        Input::Bytes(_) => {
+            return Err(Violation::InputKind { what: "a stream", expected: "messages" });
         }
     };
-    match (number("width"), number("height")) {
-        (Some(columns), Some(rows)) => Ok(Event::Resize { columns, rows }),
-        _ => Err(Violation::Resize),
+    let Some(first) = message.first().copied() else { return Ok(None) };
+    let payload = message.split_off(1);
+    if !is_base64 {
+        return Ok(Some((first, payload)));
     }
+    let decoded = STANDARD.decode(&payload).or(Err(Violation::Base64))?;
+    // As in Go, what is below the digit 0 becomes a channel that nobody has.
+    Ok(Some((first.wrapping_sub(b'0'), decoded.into())))
 }
 
-pub(crate) fn write_resize(columns: u16, rows: u16) -> String {
-    format!("{{\"Width\":{columns},\"Height\":{rows}}}\n")
+pub(crate) fn put_together(is_base64: bool, channel: u8, payload: &[u8]) -> Output {
+    if is_base64 {
+        let mut message = String::with_capacity(1 + payload.len().div_ceil(3) * 4);
+        message.push(char::from(b'0'.wrapping_add(channel) & 0x7f));
+        STANDARD.encode_string(payload, &mut message);
+        Output::Text(message)
+    } else {
+        let mut message = BytesMut::with_capacity(1 + payload.len());
+        message.put_u8(channel);
+        message.put_slice(payload);
+        Output::Binary(message.freeze())
+    }
 }
 
 /// What is for the recording alone is no fault; everything else is one of the gateway's.
-pub(crate) fn no_words(event: &Event) -> Result<(), Violation> {
+pub(crate) const fn no_words(event: &Event) -> Result<(), Violation> {
     let event = match event {
         Event::Call { .. } | Event::Frozen { .. } | Event::Thawed { .. } | Event::Marker { .. } => {
             return Ok(());

@@ -89,9 +89,11 @@ impl Codec {
     }
 
     /// Forwarded ports over a WebSocket's channels, towards a client only: two channels for each port that was asked for.
-    #[must_use]
-    pub fn forward_channels(is_base64: bool, ports: &[u16]) -> Self {
-        Self(Kind::ForwardChannels(ForwardChannels::new(is_base64, ports)))
+    ///
+    /// # Errors
+    /// There are more ports than channels.
+    pub fn forward_channels(is_base64: bool, ports: &[u16]) -> Result<Self, Violation> {
+        ForwardChannels::new(is_base64, ports).map(Kind::ForwardChannels).map(Self)
     }
 
     /// Takes what came from the peer.
@@ -110,10 +112,10 @@ impl Codec {
     /// What the peer did, in its order.
     pub fn next_event(&mut self) -> Option<Event> {
         match &mut self.0 {
-            Kind::Channels(codec) => codec.events.pop_front(),
-            Kind::CommandStreams(codec) => codec.events.pop_front(),
-            Kind::ForwardStreams(codec) => codec.events.pop_front(),
-            Kind::ForwardChannels(codec) => codec.events.pop_front(),
+            Kind::Channels(codec) => codec.events.pop(),
+            Kind::CommandStreams(codec) => codec.events.pop(),
+            Kind::ForwardStreams(codec) => codec.events.pop(),
+            Kind::ForwardChannels(codec) => codec.events.pop(),
         }
     }
 
@@ -147,6 +149,26 @@ impl Codec {
         match &self.0 {
             Kind::Channels(_) | Kind::ForwardStreams(_) | Kind::ForwardChannels(_) => true,
             Kind::CommandStreams(codec) => codec.is_ready(),
+        }
+    }
+
+    /// Whether the protocol has nothing left to say, so that the connection is to be closed: all ports of a request that
+    /// named them are over. Other protocols end with a status, or with a peer that closes.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        match &self.0 {
+            Kind::Channels(_) | Kind::CommandStreams(_) | Kind::ForwardStreams(_) => false,
+            Kind::ForwardChannels(codec) => codec.is_over(),
+        }
+    }
+
+    /// Says that nothing more is sent, before the connection is closed: SPDY's streams end one by one, where the end of
+    /// a WebSocket says it all.
+    pub fn end(&mut self) {
+        match &mut self.0 {
+            Kind::Channels(_) | Kind::ForwardChannels(_) => {}
+            Kind::CommandStreams(codec) => codec.connection.end(),
+            Kind::ForwardStreams(codec) => codec.connection.end(),
         }
     }
 

@@ -4,37 +4,50 @@
 //! then the data stream's number is the error stream's and two. The error stream has text, where something went wrong
 //! (`k8s.io/cri-streaming`, portforward/httpstream.go). Tunnelled in a WebSocket the same bytes are payloads of
 //! messages, cut anywhere.
+//!
+//! A connection is over when the runtime has ended both of its streams, or when the client reset the data stream. So
+//! each connection has one `Disconnected`, which comes from one side.
 
-use crate::channels::{no_words, push_data};
+use crate::channels::no_words;
 use crate::codec::{Input, Output, Role};
+use crate::queue::Queue;
 use crate::spdy::{Connection, Happened, Headers};
+use crate::terminal::shown;
 use crate::violation::Violation;
 use bytes::Bytes;
 use session_record::{Event, Stream};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 const MAX_ERROR_BYTES: usize = 64 << 10;
 /// Longest id of a request; Go's clients count.
 const MAX_ID_BYTES: usize = 64;
+const REFUSED: &[u8] = b"the cluster did not accept the connection's streams";
+
+/// Which stream of a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Error,
+    Data,
+}
 
 #[derive(Debug)]
 struct Pair {
     error: u32,
     data: u32,
+    /// What the runtime says, until it is whole.
     error_text: Vec<u8>,
     is_error_over: bool,
-    /// What came on the data stream is over, and what goes.
     is_data_over: bool,
-    is_sending_over: bool,
 }
 
-/// An error stream whose data stream has not come.
+/// A stream whose other one has not come.
 #[derive(Debug)]
 struct Half {
     stream: u32,
-    is_data: bool,
+    side: Side,
     id: String,
     port: u16,
+    is_over: bool,
 }
 
 #[derive(Debug)]
@@ -44,8 +57,10 @@ pub(crate) struct ForwardStreams {
     pub(crate) connection: Connection,
     halves: Vec<Half>,
     pairs: BTreeMap<u32, Pair>,
+    /// The connection that a stream belongs to.
+    owners: BTreeMap<u32, (u32, Side)>,
     n_connections: u32,
-    pub(crate) events: VecDeque<Event>,
+    pub(crate) events: Queue,
 }
 
 impl ForwardStreams {
@@ -56,29 +71,32 @@ impl ForwardStreams {
             connection: Connection::new(role),
             halves: Vec::new(),
             pairs: BTreeMap::new(),
+            owners: BTreeMap::new(),
             n_connections: 0,
-            events: VecDeque::new(),
+            events: Queue::default(),
         }
     }
 
     pub(crate) fn receive(&mut self, input: Input) -> Result<(), Violation> {
         let bytes = match (self.is_tunnelled, input) {
             (true, Input::Binary(bytes)) | (false, Input::Bytes(bytes)) => bytes,
-            (true, _) => {
-                return Err(Violation::MessageKind { kind: "other", expected: "binary messages" });
+            (true, Input::Text(_) | Input::Bytes(_)) => {
+                let what = "something else";
+                return Err(Violation::InputKind { what, expected: "binary messages" });
             }
-            (false, _) => {
-                return Err(Violation::MessageKind { kind: "message", expected: "a stream" });
+            (false, Input::Binary(_) | Input::Text(_)) => {
+                return Err(Violation::InputKind { what: "a message", expected: "a stream" });
             }
         };
-        self.connection.feed(&bytes);
+        self.connection.feed(bytes);
         while let Some(happened) = self.connection.next()? {
             match happened {
                 Happened::Opened { stream, headers } => self.opened(stream, &headers)?,
                 Happened::Data { stream, bytes } => self.data(stream, bytes)?,
                 Happened::Finished { stream } => self.finished(stream),
-                Happened::Reset { stream } => self.reset(stream),
-                Happened::Replied { .. } | Happened::GoneAway => {}
+                Happened::Reset { stream, had_finished } => self.reset(stream, had_finished),
+                Happened::Refused { stream } => self.refused(stream),
+                Happened::Replied { .. } => {}
             }
         }
         Ok(())
@@ -86,130 +104,168 @@ impl ForwardStreams {
 
     fn opened(&mut self, stream: u32, headers: &Headers) -> Result<(), Violation> {
         let kind = headers.value("streamtype").unwrap_or_default();
-        let is_data = match (self.role, kind) {
-            (Role::Server, "data") => true,
-            (Role::Server, "error") => false,
-            _ => {
-                return Err(Violation::StreamType {
-                    stream,
-                    kind: kind.chars().take(40).collect(),
-                });
+        let side = match kind {
+            "data" => Side::Data,
+            "error" => Side::Error,
+            _ => return Err(Violation::stream_type(stream, kind)),
+        };
+        let port = headers.value("port").and_then(parse_port).ok_or(Violation::Port { stream })?;
+        let id = match (headers.value("requestid"), side) {
+            (Some(id), _) if id.len() > MAX_ID_BYTES => return Err(Violation::Headers),
+            (Some(id), _) if !id.is_empty() => id.to_owned(),
+            (_, Side::Error) => stream.to_string(),
+            (_, Side::Data) => stream.saturating_sub(2).to_string(),
+        };
+        let half = Half { stream, side, id, port, is_over: false };
+        match self.halves.iter().position(|other| other.id == half.id) {
+            Some(place) => {
+                let other = self.halves.swap_remove(place);
+                self.paired(&half, &other)
             }
-        };
-        let port =
-            headers.value("port").and_then(|port| port.parse().ok()).filter(|port| *port != 0);
-        let port: u16 = port.ok_or(Violation::Port { stream })?;
-        let id = match headers.value("requestid") {
-            Some(id) if id.len() > MAX_ID_BYTES => return Err(Violation::Headers),
-            Some(id) => id.to_owned(),
-            None => format!("stream {}", if is_data { stream.saturating_sub(2) } else { stream }),
-        };
-        let Some(place) = self.halves.iter().position(|half| half.id == id) else {
-            self.halves.push(Half { stream, is_data, id, port });
-            return Ok(());
-        };
-        let other = self.halves.swap_remove(place);
-        if other.is_data == is_data || other.port != port {
+            None => {
+                self.halves.push(half);
+                Ok(())
+            }
+        }
+    }
+
+    fn paired(&mut self, half: &Half, other: &Half) -> Result<(), Violation> {
+        if other.side == half.side || other.port != half.port {
             return Err(Violation::Pair);
         }
-        let (error, data) = if is_data { (other.stream, stream) } else { (stream, other.stream) };
+        let (error, data) = if half.side == Side::Data { (other, half) } else { (half, other) };
         let connection = self.n_connections;
         self.n_connections += 1;
-        self.pairs.insert(connection, Pair::new(error, data));
-        self.events.push_back(Event::Connected { connection, port });
+        self.insert(connection, Pair::new(error.stream, data.stream));
+        self.events.push(Event::Connected { connection, port: half.port });
+        if data.is_over {
+            self.finished(data.stream);
+        }
         Ok(())
     }
 
-    fn find(&mut self, stream: u32) -> Option<(u32, bool, &mut Pair)> {
-        let found =
-            self.pairs.iter_mut().find(|(_, pair)| pair.error == stream || pair.data == stream);
-        found.map(|(connection, pair)| (*connection, pair.data == stream, pair))
+    fn insert(&mut self, connection: u32, pair: Pair) {
+        self.owners.insert(pair.error, (connection, Side::Error));
+        self.owners.insert(pair.data, (connection, Side::Data));
+        self.pairs.insert(connection, pair);
+    }
+
+    fn remove(&mut self, connection: u32) -> Option<Pair> {
+        let pair = self.pairs.remove(&connection)?;
+        self.owners.remove(&pair.error);
+        self.owners.remove(&pair.data);
+        Some(pair)
+    }
+
+    fn find(&mut self, stream: u32) -> Option<(u32, Side, &mut Pair)> {
+        let (connection, side) = *self.owners.get(&stream)?;
+        let pair = self.pairs.get_mut(&connection)?;
+        Some((connection, side, pair))
+    }
+
+    const fn incoming(&self, connection: u32) -> Stream {
+        match self.role {
+            Role::Server => Stream::ToPort { connection },
+            Role::Client => Stream::FromPort { connection },
+        }
     }
 
     fn data(&mut self, stream: u32, bytes: Bytes) -> Result<(), Violation> {
-        let incoming = self.incoming();
         // Data before the pair is whole would be data without a connection.
         if self.halves.iter().any(|half| half.stream == stream) {
             return Err(Violation::Pair);
         }
-        match self.find(stream) {
-            Some((connection, true, _)) => push_data(&mut self.events, incoming(connection), bytes),
-            Some((_, false, pair)) => {
-                if pair.error_text.len() + bytes.len() > MAX_ERROR_BYTES {
-                    let bytes = pair.error_text.len() + bytes.len();
-                    return Err(Violation::TooLong {
-                        what: "an error's text",
-                        bytes,
-                        limit: MAX_ERROR_BYTES,
-                    });
+        let role = self.role;
+        let Some((connection, side, pair)) = self.find(stream) else { return Ok(()) };
+        match (side, role) {
+            (Side::Data, _) => {
+                let stream = self.incoming(connection);
+                self.events.push_data(stream, bytes);
+            }
+            (Side::Error, Role::Client) => {
+                let length = pair.error_text.len() + bytes.len();
+                if length > MAX_ERROR_BYTES {
+                    let what = "an error's text";
+                    return Err(Violation::TooLong { what, bytes: length, limit: MAX_ERROR_BYTES });
                 }
                 pair.error_text.extend_from_slice(&bytes);
             }
-            None => {}
+            // A client has nothing to say there, and no runtime reads it.
+            (Side::Error, Role::Server) => {}
         }
         Ok(())
     }
 
     fn finished(&mut self, stream: u32) {
-        let (role, incoming) = (self.role, self.incoming());
-        let Some((connection, is_data, pair)) = self.find(stream) else { return };
-        if is_data {
-            pair.is_data_over = true;
-            self.events.push_back(Event::End { stream: incoming(connection) });
-        } else {
-            pair.is_error_over = true;
-            let text = std::mem::take(&mut pair.error_text);
-            if role == Role::Client && !text.is_empty() {
-                self.events.push_back(Event::ConnectionError { connection, text: text.into() });
+        let role = self.role;
+        let Some((connection, side, pair)) = self.find(stream) else {
+            if let Some(half) = self.halves.iter_mut().find(|half| half.stream == stream) {
+                half.is_over = true;
             }
-        }
-        self.disconnect_if_over(connection);
-    }
-
-    /// A reset of the data stream ends the connection; one of the error stream only says that nobody reads errors.
-    fn reset(&mut self, stream: u32) {
-        let incoming = self.incoming();
-        let Some((connection, is_data, pair)) = self.find(stream) else {
-            self.halves.retain(|half| half.stream != stream);
             return;
         };
-        if !is_data {
-            pair.is_error_over = true;
-            self.disconnect_if_over(connection);
-            return;
+        match side {
+            Side::Data => {
+                if !std::mem::replace(&mut pair.is_data_over, true) {
+                    let stream = self.incoming(connection);
+                    self.events.push(Event::End { stream });
+                }
+            }
+            Side::Error => {
+                pair.is_error_over = true;
+                self.say_error(connection);
+            }
         }
-        let (error, was_over) = (pair.error, pair.is_data_over);
-        self.pairs.remove(&connection);
-        self.connection.finish(error);
-        if !was_over {
-            self.events.push_back(Event::End { stream: incoming(connection) });
-        }
-        self.events.push_back(Event::Disconnected { connection });
-    }
-
-    /// The client's side of the error stream is over from the beginning, so it is no sign of an end towards it.
-    fn disconnect_if_over(&mut self, connection: u32) {
-        let is_server = self.role == Role::Server;
-        let over = self.pairs.get(&connection).is_some_and(|pair| {
-            pair.is_data_over && pair.is_sending_over && (is_server || pair.is_error_over)
-        });
-        if over && let Some(pair) = self.pairs.remove(&connection) {
-            self.connection.finish(pair.error);
-            self.events.push_back(Event::Disconnected { connection });
+        let is_over =
+            self.pairs.get(&connection).is_some_and(|pair| pair.is_data_over && pair.is_error_over);
+        if role == Role::Client && is_over {
+            self.disconnect(connection);
+            self.events.push(Event::Disconnected { connection });
         }
     }
 
-    const fn incoming(&self) -> fn(u32) -> Stream {
-        match self.role {
-            Role::Server => |connection| Stream::ToPort { connection },
-            Role::Client => |connection| Stream::FromPort { connection },
+    /// What the runtime said of an error, once.
+    fn say_error(&mut self, connection: u32) {
+        let Some(pair) = self.pairs.get_mut(&connection) else { return };
+        let text = std::mem::take(&mut pair.error_text);
+        if !text.is_empty() {
+            self.events.push(Event::ConnectionError { connection, text: text.into() });
+        }
+    }
+
+    fn reset(&mut self, stream: u32, had_finished: bool) {
+        self.halves.retain(|half| half.stream != stream);
+        // A runtime breaks data off after it said why, and a client that sees the end of data waits no longer for that.
+        if let Some((connection, Side::Data, _)) = self.find(stream) {
+            self.say_error(connection);
+        }
+        if !had_finished {
+            self.finished(stream);
+        }
+        // A client that resets the data stream wants nothing more of the connection; it still waits for the end of the
+        // errors. One that resets the error stream only reads no errors.
+        if self.role == Role::Server
+            && let Some((connection, Side::Data, _)) = self.find(stream)
+        {
+            self.disconnect(connection);
+            self.events.push(Event::Disconnected { connection });
+        }
+    }
+
+    /// The runtime did not take one of the two streams, so there is no connection.
+    fn refused(&mut self, stream: u32) {
+        if let Some((connection, _, _)) = self.find(stream) {
+            self.disconnect(connection);
+            let text = Bytes::from_static(REFUSED);
+            self.events.push(Event::ConnectionError { connection, text });
+            self.events.push(Event::Disconnected { connection });
         }
     }
 
     pub(crate) fn send(&mut self, event: &Event) -> Result<(), Violation> {
         match (self.role, event) {
             (Role::Client, Event::Connected { connection, port }) => {
-                self.connect(*connection, *port)?
+                self.connect(*connection, *port)?;
             }
             (Role::Client, Event::Data { stream: Stream::ToPort { connection }, bytes })
             | (Role::Server, Event::Data { stream: Stream::FromPort { connection }, bytes }) => {
@@ -219,10 +275,8 @@ impl ForwardStreams {
             }
             (Role::Client, Event::End { stream: Stream::ToPort { connection } })
             | (Role::Server, Event::End { stream: Stream::FromPort { connection } }) => {
-                if let Some(pair) = self.pairs.get_mut(connection) {
-                    pair.is_sending_over = true;
+                if let Some(pair) = self.pairs.get(connection) {
                     self.connection.finish(pair.data);
-                    self.disconnect_if_over(*connection);
                 }
             }
             (Role::Server, Event::ConnectionError { connection, text }) => {
@@ -233,7 +287,7 @@ impl ForwardStreams {
             }
             (_, Event::Disconnected { connection }) => self.disconnect(*connection),
             (Role::Server, Event::Notice { text }) => {
-                self.tell_all(format!("weir: {text}").as_bytes())
+                self.tell_all(format!("weir: {}", shown(text)).as_bytes());
             }
             (Role::Server, Event::Status { text }) => self.tell_all(&crate::status::as_text(text)),
             (_, event) => return no_words(event),
@@ -253,17 +307,16 @@ impl ForwardStreams {
         let error = self.connection.open(&headers("error"))?;
         self.connection.finish(error);
         let data = self.connection.open(&headers("data"))?;
-        self.pairs.insert(connection, Pair::new(error, data));
+        self.insert(connection, Pair::new(error, data));
         Ok(())
     }
 
-    /// Both ends are done with a connection.
+    /// Nothing of a connection is sent or awaited any more. What was sent before arrives before the resets.
     fn disconnect(&mut self, connection: u32) {
-        if let Some(pair) = self.pairs.remove(&connection) {
-            self.connection.finish(pair.error);
-            self.connection.finish(pair.data);
-            if self.connection.is_open(pair.data) {
-                self.connection.reset(pair.data);
+        if let Some(pair) = self.remove(connection) {
+            for stream in [pair.error, pair.data] {
+                self.connection.finish(stream);
+                self.connection.reset(stream);
             }
         }
     }
@@ -284,13 +337,12 @@ impl ForwardStreams {
 
 impl Pair {
     const fn new(error: u32, data: u32) -> Self {
-        Self {
-            error,
-            data,
-            error_text: Vec::new(),
-            is_error_over: false,
-            is_data_over: false,
-            is_sending_over: false,
-        }
+        Self { error, data, error_text: Vec::new(), is_error_over: false, is_data_over: false }
     }
+}
+
+/// 1 to 65535, in digits alone: Rust would take a sign, and Go does not.
+fn parse_port(text: &str) -> Option<u16> {
+    let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|port| is_digits && *port != 0)
 }

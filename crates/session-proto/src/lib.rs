@@ -16,9 +16,11 @@ mod channels;
 mod codec;
 mod forward_channels;
 mod forward_streams;
+mod queue;
 mod spdy;
 mod status;
 mod streams;
+mod terminal;
 mod violation;
 
 pub use codec::{Asked, Codec, Input, Output, Role, Version};

@@ -1,7 +1,7 @@
 //! SPDY/3.1 as Kubernetes speaks it (the draft's framing; moby/spdystream is the other end almost everywhere).
 //!
-//! Frames, header blocks and which streams are open; no flow control, because no implementation that is met here has
-//! it: windows that a peer announces are read and not needed.
+//! Frames, header blocks and which streams are open; no flow control, because moby/spdystream has none: windows that a
+//! peer announces are skipped, and none are announced.
 
 mod connection;
 mod frame;

@@ -1,9 +1,17 @@
 //! How a command ended, as the API says it: a `Status` object of `meta/v1`.
 
+use crate::violation::Violation;
 use serde_json::{Value, json};
 
-/// Longest status that is read; the API's own limits are below it.
-const MAX_STATUS_BYTES: usize = 1 << 20;
+/// Longest status that is read. Runtimes put the command's name into it, of which the kernel allows 128 KiB.
+pub(crate) const MAX_STATUS_BYTES: usize = 256 << 10;
+
+pub(crate) const fn check_length(bytes: usize) -> Result<(), Violation> {
+    if bytes > MAX_STATUS_BYTES {
+        return Err(Violation::TooLong { what: "a status", bytes, limit: MAX_STATUS_BYTES });
+    }
+    Ok(())
+}
 
 /// What a gateway tells a person through the status of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +30,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// As JSON, for protocols from v4 on.
+    /// As JSON. Every protocol is given this; those before v4 make text of it.
     #[must_use]
     pub fn to_json(&self) -> String {
         match self {

@@ -1,21 +1,19 @@
 //! Commands over SPDY: a stream of the connection for each stream of the command.
 //!
 //! The client opens `error`, then what was asked for, each with the header `streamtype`; `resize` from v3 on where a
-//! terminal was asked for. From v4 on the error stream has a `Status`, before that text, and nothing for success
+//! terminal was asked for. From v4 on the error stream has a `Status`, before that text, and nothing for success. A
+//! runtime that is done resets all streams, in any order; with v1 it resets the error stream at the beginning
 //! (`k8s.io/cri-streaming`, remotecommand/httpstream.go).
 
-use crate::channels::{
-    MAX_RESIZE_BYTES, no_words, notice_line, parse_resize, push_data, write_resize,
-};
+use crate::channels::no_words;
 use crate::codec::{Asked, Input, Output, Role, Version};
+use crate::queue::Queue;
 use crate::spdy::{Connection, Happened, Headers};
 use crate::status;
+use crate::terminal::{MAX_RESIZE_BYTES, notice_line, parse_resize, too_long, write_resize};
 use crate::violation::Violation;
 use bytes::Bytes;
 use session_record::{Event, Stream};
-use std::collections::VecDeque;
-
-const MAX_STATUS_BYTES: usize = 1 << 20;
 
 /// What a stream of the connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +39,8 @@ struct Known {
     purpose: Purpose,
     /// Answered by whoever did not open it.
     is_answered: bool,
+    /// Its sender will send no more, and that was said as an event.
+    is_over: bool,
 }
 
 #[derive(Debug)]
@@ -53,7 +53,8 @@ pub(crate) struct CommandStreams {
     /// Text of the error stream, or of a size, that is not whole yet.
     error: Vec<u8>,
     resize: Vec<u8>,
-    pub(crate) events: VecDeque<Event>,
+    has_status: bool,
+    pub(crate) events: Queue,
 }
 
 impl CommandStreams {
@@ -63,10 +64,11 @@ impl CommandStreams {
             version,
             asked,
             connection: Connection::new(role),
-            streams: Vec::new(),
+            streams: Vec::with_capacity(PURPOSES.len()),
             error: Vec::new(),
             resize: Vec::new(),
-            events: VecDeque::new(),
+            has_status: false,
+            events: Queue::default(),
         };
         if role == Role::Client {
             streams.open_all();
@@ -74,14 +76,16 @@ impl CommandStreams {
         streams
     }
 
-    fn is_wanted(&self, purpose: Purpose) -> bool {
+    const fn is_wanted(&self, purpose: Purpose) -> bool {
         let Asked { stdin, stdout, stderr, terminal } = self.asked;
         match purpose {
             Purpose::Error => true,
             Purpose::Stdin => stdin,
             Purpose::Stdout => stdout,
             Purpose::Stderr => stderr && !terminal,
-            Purpose::Resize => terminal && self.version >= Version::V3,
+            Purpose::Resize => {
+                terminal && matches!(self.version, Version::V3 | Version::V4 | Version::V5)
+            }
         }
     }
 
@@ -91,7 +95,7 @@ impl CommandStreams {
             if self.is_wanted(purpose)
                 && let Ok(number) = self.connection.open(&Headers::new(&[("streamtype", name)]))
             {
-                self.streams.push(Known { number, purpose, is_answered: false });
+                self.streams.push(Known { number, purpose, is_answered: false, is_over: false });
             }
         }
     }
@@ -103,9 +107,9 @@ impl CommandStreams {
 
     pub(crate) fn receive(&mut self, input: Input) -> Result<(), Violation> {
         let Input::Bytes(bytes) = input else {
-            return Err(Violation::MessageKind { kind: "message", expected: "a stream" });
+            return Err(Violation::InputKind { what: "a message", expected: "a stream" });
         };
-        self.connection.feed(&bytes);
+        self.connection.feed(bytes);
         while let Some(happened) = self.connection.next()? {
             self.take(happened)?;
         }
@@ -114,47 +118,39 @@ impl CommandStreams {
 
     fn take(&mut self, happened: Happened) -> Result<(), Violation> {
         match happened {
-            Happened::Opened { stream, headers } => self.opened(stream, &headers),
+            Happened::Opened { stream, headers } => self.opened(stream, &headers)?,
             Happened::Replied { stream } => {
-                if let Some(known) = self.streams.iter_mut().find(|known| known.number == stream) {
+                if let Some(known) = self.known(stream) {
                     known.is_answered = true;
                 }
-                Ok(())
             }
-            Happened::Data { stream, bytes } => match self.purpose(stream) {
-                Some(purpose) => self.data(purpose, bytes),
-                None => Ok(()),
-            },
-            Happened::Finished { stream } | Happened::Reset { stream } => {
-                if let Some(purpose) = self.purpose(stream) {
-                    self.finished(purpose);
+            Happened::Refused { stream } => return Err(Violation::Refused { stream }),
+            Happened::Data { stream, bytes } => {
+                if let Some(purpose) = self.known(stream).map(|known| known.purpose) {
+                    self.data(purpose, bytes)?;
                 }
-                Ok(())
             }
-            Happened::GoneAway => Ok(()),
+            Happened::Finished { stream } => self.finished(stream, Last::End),
+            Happened::Reset { stream, had_finished: _ } => self.finished(stream, Last::Reset),
         }
+        Ok(())
     }
 
     fn opened(&mut self, stream: u32, headers: &Headers) -> Result<(), Violation> {
         let kind = headers.value("streamtype").unwrap_or_default();
         let purpose = PURPOSES.iter().find(|(_, name)| *name == kind).map(|(purpose, _)| *purpose);
-        match purpose {
-            Some(purpose)
-                if self.role == Role::Server
-                    && self.is_wanted(purpose)
-                    && !self.streams.iter().any(|known| known.purpose == purpose) =>
-            {
-                self.streams.push(Known { number: stream, purpose, is_answered: true });
-                Ok(())
-            }
-            Some(_) | None => {
-                Err(Violation::StreamType { stream, kind: kind.chars().take(40).collect() })
-            }
+        let purpose = purpose
+            .filter(|purpose| self.is_wanted(*purpose) && self.number(*purpose).is_none())
+            .ok_or_else(|| Violation::stream_type(stream, kind))?;
+        self.streams.push(Known { number: stream, purpose, is_answered: true, is_over: false });
+        if self.is_ready() {
+            self.connection.has_all_streams();
         }
+        Ok(())
     }
 
-    fn purpose(&self, stream: u32) -> Option<Purpose> {
-        self.streams.iter().find(|known| known.number == stream).map(|known| known.purpose)
+    fn known(&mut self, stream: u32) -> Option<&mut Known> {
+        self.streams.iter_mut().find(|known| known.number == stream)
     }
 
     fn number(&self, purpose: Purpose) -> Option<u32> {
@@ -163,19 +159,12 @@ impl CommandStreams {
 
     fn data(&mut self, purpose: Purpose, bytes: Bytes) -> Result<(), Violation> {
         match (self.role, purpose) {
-            (Role::Server, Purpose::Stdin) => push_data(&mut self.events, Stream::Stdin, bytes),
+            (Role::Server, Purpose::Stdin) => self.events.push_data(Stream::Stdin, bytes),
             (Role::Server, Purpose::Resize) => return self.resized(&bytes),
-            (Role::Client, Purpose::Stdout) => push_data(&mut self.events, Stream::Stdout, bytes),
-            (Role::Client, Purpose::Stderr) => push_data(&mut self.events, Stream::Stderr, bytes),
+            (Role::Client, Purpose::Stdout) => self.events.push_data(Stream::Stdout, bytes),
+            (Role::Client, Purpose::Stderr) => self.events.push_data(Stream::Stderr, bytes),
             (Role::Client, Purpose::Error) => {
-                if self.error.len() + bytes.len() > MAX_STATUS_BYTES {
-                    let bytes = self.error.len() + bytes.len();
-                    return Err(Violation::TooLong {
-                        what: "a status",
-                        bytes,
-                        limit: MAX_STATUS_BYTES,
-                    });
-                }
+                status::check_length(self.error.len() + bytes.len())?;
                 self.error.extend_from_slice(&bytes);
             }
             // Sent against the stream's direction; nobody reads it.
@@ -193,81 +182,102 @@ impl CommandStreams {
             }
             self.resize.push(*byte);
             if *byte == b'}' {
-                let event = parse_resize(&std::mem::take(&mut self.resize))?;
-                self.events.push_back(event);
+                if let Some(event) = parse_resize(&std::mem::take(&mut self.resize))? {
+                    self.events.push(event);
+                }
             } else if self.resize.len() > MAX_RESIZE_BYTES {
-                let bytes = self.resize.len();
-                return Err(Violation::TooLong {
-                    what: "a terminal's size",
-                    bytes,
-                    limit: MAX_RESIZE_BYTES,
-                });
+                return Err(too_long(self.resize.len()));
             }
         }
         Ok(())
     }
 
-    fn finished(&mut self, purpose: Purpose) {
+    /// A stream can be finished and then reset; that is one end.
+    fn finished(&mut self, stream: u32, last: Last) {
+        let Some(known) = self.known(stream) else { return };
+        let purpose = known.purpose;
+        if std::mem::replace(&mut known.is_over, true) {
+            return;
+        }
         match (self.role, purpose) {
             (Role::Server, Purpose::Stdin) => {
-                self.events.push_back(Event::End { stream: Stream::Stdin })
+                self.events.push(Event::End { stream: Stream::Stdin });
             }
             (Role::Client, Purpose::Stdout) => {
-                self.events.push_back(Event::End { stream: Stream::Stdout })
+                self.events.push(Event::End { stream: Stream::Stdout });
             }
             (Role::Client, Purpose::Stderr) => {
-                self.events.push_back(Event::End { stream: Stream::Stderr })
+                self.events.push(Event::End { stream: Stream::Stderr });
             }
-            (Role::Client, Purpose::Error) => {
-                let text = std::mem::take(&mut self.error);
-                let text = if self.version >= Version::V4 && !text.is_empty() {
-                    text
-                } else {
-                    status::of_text(&text)
-                };
-                self.events.push_back(Event::Status { text: text.into() });
-            }
+            (Role::Client, Purpose::Error) => self.error_is_over(last),
             (
                 Role::Server,
                 Purpose::Error | Purpose::Stdout | Purpose::Stderr | Purpose::Resize,
             )
             | (Role::Client, Purpose::Stdin | Purpose::Resize) => {}
         }
+        if self.role == Role::Client && self.version == Version::V1 && self.is_output_over() {
+            self.status();
+        }
+    }
+
+    /// Nothing on it is success, unless a runtime that always says something broke it off.
+    fn error_is_over(&mut self, last: Last) {
+        let says_nothing = self.error.is_empty();
+        match (self.version, last) {
+            (Version::V1, Last::Reset) if says_nothing => {}
+            (Version::V4 | Version::V5, Last::Reset) if says_nothing => {}
+            (_, Last::End | Last::Reset) => self.status(),
+        }
+    }
+
+    fn is_output_over(&self) -> bool {
+        let is_output = |known: &&Known| matches!(known.purpose, Purpose::Stdout | Purpose::Stderr);
+        self.streams.iter().filter(is_output).all(|known| known.is_over)
+    }
+
+    fn status(&mut self) {
+        if std::mem::replace(&mut self.has_status, true) {
+            return;
+        }
+        let text = std::mem::take(&mut self.error);
+        let text = if self.version >= Version::V4 && !text.is_empty() {
+            text
+        } else {
+            status::of_text(&text)
+        };
+        self.events.push(Event::Status { text: text.into() });
     }
 
     pub(crate) fn send(&mut self, event: &Event) -> Result<(), Violation> {
         match (self.role, event) {
             (Role::Client, Event::Data { stream: Stream::Stdin, bytes }) => {
-                self.say(Purpose::Stdin, bytes)
+                self.say(Purpose::Stdin, bytes);
             }
             (Role::Client, Event::End { stream: Stream::Stdin }) => self.finish(Purpose::Stdin),
             (Role::Client, Event::Resize { columns, rows }) => {
                 self.say(Purpose::Resize, write_resize(*columns, *rows).as_bytes());
             }
             (Role::Server, Event::Data { stream: Stream::Stdout, bytes }) => {
-                self.say(Purpose::Stdout, bytes)
+                self.say(Purpose::Stdout, bytes);
             }
             (Role::Server, Event::Data { stream: Stream::Stderr, bytes }) => {
-                self.say(Purpose::Stderr, bytes)
+                self.say(Purpose::Stderr, bytes);
             }
             (Role::Server, Event::End { stream: Stream::Stdout }) => self.finish(Purpose::Stdout),
             (Role::Server, Event::End { stream: Stream::Stderr }) => self.finish(Purpose::Stderr),
+            // The stream ends with the connection, as output may still come.
             (Role::Server, Event::Status { text }) => {
-                let text =
-                    if self.version >= Version::V4 { text.to_vec() } else { status::as_text(text) };
-                self.say(Purpose::Error, &text);
-                for purpose in [Purpose::Stdout, Purpose::Stderr, Purpose::Error] {
-                    self.finish(purpose);
+                if self.version >= Version::V4 {
+                    self.say(Purpose::Error, text);
+                } else {
+                    self.say(Purpose::Error, &status::as_text(text));
                 }
             }
             (Role::Server, Event::Notice { text }) => {
-                let line = notice_line(text);
-                let purpose = if self.number(Purpose::Stderr).is_some() {
-                    Purpose::Stderr
-                } else {
-                    Purpose::Stdout
-                };
-                self.say(purpose, line.as_bytes());
+                let is_apart = self.number(Purpose::Stderr).is_some();
+                let purpose = if is_apart { Purpose::Stderr } else { Purpose::Stdout };
+                self.say(purpose, notice_line(text).as_bytes());
             }
             (_, event) => return no_words(event),
         }
@@ -290,4 +300,11 @@ impl CommandStreams {
     pub(crate) fn next_output(&mut self) -> Option<Output> {
         self.connection.take_output().map(Output::Bytes)
     }
+}
+
+/// What a stream's sender did last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Last {
+    End,
+    Reset,
 }

@@ -5,9 +5,9 @@ use thiserror::Error;
 /// What a peer did that its protocol does not allow, or that goes over a limit. The session ends.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Violation {
-    #[error("a message of kind {kind} where the protocol has {expected}")]
-    MessageKind { kind: &'static str, expected: &'static str },
-    #[error("a message for channel {channel:?}, which is no channel")]
+    #[error("{what} where the protocol has {expected}")]
+    InputKind { what: &'static str, expected: &'static str },
+    #[error("channel {channel} is closed, which is no channel")]
     NoChannel { channel: u8 },
     #[error("a message that closes a channel has {bytes} bytes instead of 2")]
     CloseLength { bytes: usize },
@@ -23,10 +23,20 @@ pub enum Violation {
     FrameLength { kind: u16 },
     #[error("headers that cannot be read")]
     Headers,
-    #[error("{count} streams at once, of which {limit} are accepted")]
-    TooManyStreams { count: usize, limit: usize },
+    #[error("more than {limit} streams at once")]
+    TooManyStreams { limit: usize },
+    #[error("{n_ports} ports, of which {limit} are accepted")]
+    TooManyPorts { n_ports: usize, limit: usize },
+    #[error("stream {stream} was opened, and the session has all its streams")]
+    NoMoreStreams { stream: u32 },
+    #[error("a stream is needed, and the other side said that it accepts no more")]
+    GoingAway,
     #[error("stream {stream} was opened with a number that is not the next one of its side")]
     StreamNumber { stream: u32 },
+    #[error("data of stream {stream} came before its answer")]
+    BeforeReply { stream: u32 },
+    #[error("data came after the end of stdin")]
+    AfterEnd,
     #[error("stream {stream} is not open")]
     NotOpen { stream: u32 },
     #[error("stream {stream} is of a type that the session does not have, {kind:?}")]
@@ -39,8 +49,14 @@ pub enum Violation {
     Pair,
     #[error("the other side refused stream {stream}")]
     Refused { stream: u32 },
-    #[error("the channel's first message must be the port that was asked for")]
-    FirstMessage,
     #[error("an event that this protocol has no words for: {event}")]
     NoWords { event: &'static str },
+}
+
+impl Violation {
+    pub(crate) fn stream_type(stream: u32, kind: &str) -> Self {
+        /// Of what a peer calls a type, as much as helps to find it.
+        const SHOWN: usize = 40;
+        Self::StreamType { stream, kind: kind.chars().take(SHOWN).collect() }
+    }
 }

@@ -38,7 +38,7 @@ pub use key_wrap::{
     WrapError, WrapKey, Wrapped, unwrap_keys,
 };
 pub use live::{Follow, Live};
-pub use recorder::{OpenError, Recorder, RecorderConfig, SettleError, StartError};
+pub use recorder::{OpenError, Recorder, RecorderConfig, SettleError, StartError, random};
 pub use recording::{RecordError, Recording, SealError, Sealed};
 pub use recordings::{Condition, FetchError, Listed, RecordingSource, Recordings};
 pub use recovery::{Found, Loss, Recovered};

@@ -338,7 +338,9 @@ struct Beginning<'a> {
     keys: &'a [u8],
 }
 
-fn random() -> Option<[u8; 32]> {
+/// 32 random bytes; none where the system has no randomness.
+#[must_use]
+pub fn random() -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
     aws_lc_rs::rand::fill(&mut bytes).ok().map(|()| bytes)
 }

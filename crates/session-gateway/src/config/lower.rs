@@ -1,10 +1,8 @@
 //! From what is written to what is meant. Goes on after an error, so that a person sees all of them.
 
 use super::quantity;
-use super::raw::{
-    RawCluster, RawConfig, RawLimits, RawListen, RawUpstreamIdentity, Text,
-};
-use super::{Clients, Cluster, Config, Limits, Listen, UpstreamIdentity};
+use super::raw::{RawCluster, RawConfig, RawLimits, RawListen, RawUpstreamIdentity, Text};
+use super::{Clients, Cluster, Config, Ledger, Limits, Listen, UpstreamIdentity};
 use finding_model::{Code, FileId, Finding, Severity, SourceSpan};
 use serde_saphyr::{Location, Spanned};
 use std::collections::BTreeSet;
@@ -50,33 +48,40 @@ fn span(file: FileId, location: Location, length: usize) -> SourceSpan {
 }
 
 /// Collects what is wrong; a `None` of its methods has its finding already.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     file: FileId,
     folder: &'a Path,
     findings: Vec<Finding>,
 }
 
 impl Reader<'_> {
-    fn wrong<T>(&mut self, at: &Spanned<T>, length: usize, message: String, help: &str) {
+    pub(super) fn wrong<T>(&mut self, at: &Spanned<T>, length: usize, message: String, help: &str) {
         let finding = Finding::new(VALUE, Severity::Error, message, help);
         self.findings.push(finding.at(span(self.file, at.referenced, length)));
     }
 
-    fn wrong_text(&mut self, text: &Text, message: String, help: &str) {
+    pub(super) fn wrong_text(&mut self, text: &Text, message: String, help: &str) {
         self.wrong(text, text.value.chars().count(), message, help);
     }
 
     fn config(&mut self, raw: RawConfig) -> Option<Config> {
-        let RawConfig { name, listen, admin, clients, clusters, limits } = raw;
+        let RawConfig { name, listen, admin, clients, clusters, recordings, ledger, rules, limits } =
+            raw;
         let name = self.name(&name);
         let listen = self.listen(&listen);
         let admin = admin.map(|admin| self.admin(&admin.address));
         let clients = Clients {
             certificate_authority: clients
                 .certificates
+                .as_ref()
                 .map(|certificates| self.path(&certificates.authority)),
+            oidc: clients.oidc.iter().map(|provider| self.oidc(provider)).collect(),
+            service_accounts: clients.service_accounts,
         };
+        let rules = self.rules(&rules);
         let clusters = self.clusters(&clusters);
+        let recordings = self.recordings(&recordings);
+        let ledger = Ledger { folder: self.path(&ledger.folder), key: self.path(&ledger.key) };
         let limits = self.limits(&limits);
         Some(Config {
             name: name?,
@@ -87,6 +92,9 @@ impl Reader<'_> {
             },
             clients,
             clusters: clusters?,
+            recordings: recordings?,
+            ledger,
+            rules: rules?,
             limits: limits?,
         })
     }
@@ -99,7 +107,8 @@ impl Reader<'_> {
         if starts && text.len() <= 63 && text.chars().all(fine) {
             return Some(text.to_owned());
         }
-        let help = "use up to 63 letters, digits, `.`, `_` and `-`, and begin with a letter or digit";
+        let help =
+            "use up to 63 letters, digits, `.`, `_` and `-`, and begin with a letter or digit";
         self.wrong_text(name, format!("`{text}` cannot be a name"), help);
         None
     }
@@ -131,7 +140,7 @@ impl Reader<'_> {
         None
     }
 
-    fn path(&self, text: &Text) -> PathBuf {
+    pub(super) fn path(&self, text: &Text) -> PathBuf {
         self.folder.join(&text.value)
     }
 
@@ -207,6 +216,7 @@ impl Reader<'_> {
         let duration = self.duration(raw.duration.as_ref(), default.duration);
         let idle = self.duration(raw.idle.as_ref(), default.idle);
         let recorder_stall = self.duration(raw.recorder_stall.as_ref(), default.recorder_stall);
+        let ping = self.duration(raw.ping.as_ref(), default.ping);
         let message = self.size(raw.message.as_ref(), default.message);
         Some(Limits {
             connections: connections?,
@@ -214,6 +224,7 @@ impl Reader<'_> {
             duration: duration?,
             idle: idle?,
             recorder_stall: recorder_stall?,
+            ping: ping?,
             message: message?,
         })
     }
@@ -227,7 +238,7 @@ impl Reader<'_> {
         Some(raw.value)
     }
 
-    fn duration(&mut self, text: Option<&Text>, default: Duration) -> Option<Duration> {
+    pub(super) fn duration(&mut self, text: Option<&Text>, default: Duration) -> Option<Duration> {
         let Some(text) = text else { return Some(default) };
         let parsed = quantity::duration(&text.value).filter(|duration| !duration.is_zero());
         if parsed.is_none() {
@@ -238,9 +249,13 @@ impl Reader<'_> {
     }
 
     fn size(&mut self, text: Option<&Text>, default: usize) -> Option<usize> {
+        let read = self.bytes(text, u64::try_from(default).unwrap_or(u64::MAX));
+        read.map(|size| usize::try_from(size).unwrap_or(usize::MAX))
+    }
+
+    pub(super) fn bytes(&mut self, text: Option<&Text>, default: u64) -> Option<u64> {
         let Some(text) = text else { return Some(default) };
-        let parsed = quantity::size(&text.value).and_then(|size| usize::try_from(size).ok());
-        let fine = parsed.filter(|size| *size > 0);
+        let fine = quantity::size(&text.value).filter(|size| *size > 0);
         if fine.is_none() {
             let help = "write a whole number of bytes, or one with `KiB`, `MiB` or `GiB`";
             self.wrong_text(text, format!("`{}` is not a size", text.value), help);

@@ -29,7 +29,8 @@ mod tests {
 
     #[test]
     fn a_number_and_a_unit() {
-        let read = ["250ms", "90s", "10m", "8h", "7d", "90", "1.5h", "h", "-1s", "1 s"].map(duration);
+        let read =
+            ["250ms", "90s", "10m", "8h", "7d", "90", "1.5h", "h", "-1s", "1 s"].map(duration);
         let seconds = |seconds| Some(Duration::from_secs(seconds));
         let wrong = [None; 5];
         let right = [
@@ -41,12 +42,9 @@ mod tests {
         ];
         assert_eq!(read[..5], right);
         assert_eq!(read[5..], wrong);
-        assert_eq!(["7", "4KiB", "1GiB", "1KB", "99999999999999999999"].map(size), [
-            Some(7),
-            Some(4096),
-            Some(1 << 30),
-            None,
-            None
-        ]);
+        assert_eq!(
+            ["7", "4KiB", "1GiB", "1KB", "99999999999999999999"].map(size),
+            [Some(7), Some(4096), Some(1 << 30), None, None]
+        );
     }
 }

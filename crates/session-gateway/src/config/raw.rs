@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde_saphyr::Spanned;
+use std::collections::BTreeMap;
 
 pub(super) type Text = Spanned<String>;
 
@@ -13,8 +14,38 @@ pub(super) struct RawConfig {
     pub(super) admin: Option<RawAdmin>,
     pub(super) clients: RawClients,
     pub(super) clusters: Spanned<Vec<RawCluster>>,
+    pub(super) recordings: RawRecordings,
+    pub(super) ledger: RawLedger,
+    pub(super) rules: Spanned<Vec<RawRule>>,
     #[serde(default)]
     pub(super) limits: RawLimits,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct RawRule {
+    pub(super) name: Text,
+    pub(super) effect: RawEffect,
+    pub(super) message: Option<Text>,
+    pub(super) users: Option<Vec<String>>,
+    pub(super) groups: Option<Vec<String>>,
+    pub(super) verbs: Option<Vec<Text>>,
+    pub(super) clusters: Option<Vec<String>>,
+    pub(super) namespaces: Option<Vec<String>>,
+    pub(super) names: Option<Vec<String>>,
+    pub(super) containers: Option<Vec<String>>,
+    pub(super) labels: Option<BTreeMap<String, String>>,
+    pub(super) reason_characters: Option<usize>,
+    pub(super) terminals: Option<bool>,
+    pub(super) durability: Option<RawDurabilityWord>,
+    pub(super) longest: Option<Text>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum RawEffect {
+    Allow,
+    Deny,
 }
 
 #[derive(Debug, Deserialize)]
@@ -35,6 +66,25 @@ pub(super) struct RawAdmin {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct RawClients {
     pub(super) certificates: Option<RawCertificates>,
+    #[serde(default)]
+    pub(super) oidc: Vec<RawOidc>,
+    /// Tokens of service accounts, which the API server is asked about.
+    #[serde(default)]
+    pub(super) service_accounts: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct RawOidc {
+    pub(super) issuer: Text,
+    pub(super) audiences: Vec<String>,
+    pub(super) authority: Option<Text>,
+    pub(super) username_claim: Option<String>,
+    pub(super) username_prefix: Option<String>,
+    pub(super) groups_claim: Option<String>,
+    pub(super) groups_prefix: Option<String>,
+    #[serde(default)]
+    pub(super) required_claims: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -70,5 +120,74 @@ pub(super) struct RawLimits {
     pub(super) duration: Option<Text>,
     pub(super) idle: Option<Text>,
     pub(super) recorder_stall: Option<Text>,
+    pub(super) ping: Option<Text>,
     pub(super) message: Option<Text>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct RawRecordings {
+    pub(super) folder: Text,
+    pub(super) readers: RawReaders,
+    #[serde(default)]
+    pub(super) durability: RawDurability,
+    pub(super) commit_interval: Option<Text>,
+    #[serde(default)]
+    pub(super) free_space: RawFreeSpace,
+    pub(super) ballast: Option<Text>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct RawReaders {
+    pub(super) output: Spanned<Vec<RawReader>>,
+    pub(super) input: Spanned<Vec<RawReader>>,
+}
+
+/// One of the two.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct RawReader {
+    pub(super) age: Option<Text>,
+    pub(super) command: Option<RawCommand>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct RawCommand {
+    pub(super) scheme: Text,
+    pub(super) key: Text,
+    pub(super) program: Text,
+    #[serde(default)]
+    pub(super) arguments: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub(super) struct RawDurability {
+    pub(super) terminals: Option<RawDurabilityWord>,
+    pub(super) others: Option<RawDurabilityWord>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum RawDurabilityWord {
+    Group,
+    Intent,
+    Strict,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub(super) struct RawFreeSpace {
+    pub(super) admission: Option<Text>,
+    pub(super) drain: Option<Text>,
+    pub(super) critical: Option<Text>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct RawLedger {
+    pub(super) folder: Text,
+    pub(super) key: Text,
 }

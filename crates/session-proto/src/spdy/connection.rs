@@ -1,7 +1,11 @@
 //! A connection: which streams are open in which direction, and what is answered at once.
+//!
+//! Only clients open streams. So a server reads headers of its client, and a client those of nobody: what a server
+//! answers has none that mean something, and is not inflated. An inflater costs some 50 KiB for as long as it is there.
 
 use super::frame::{
     self, FIN, GOAWAY, HEADERS, MAX_STREAM, PING, Piece, RST_STREAM, Reader, SYN_REPLY, SYN_STREAM,
+    UNIDIRECTIONAL,
 };
 use super::header_block::{Headers, Inflater, Storer};
 use crate::codec::Role;
@@ -12,7 +16,6 @@ use std::collections::BTreeMap;
 /// Streams that are open at once: two for each of 512 forwarded connections.
 const MAX_STREAMS: usize = 1024;
 const CANCEL: u32 = 5;
-const REFUSED: u32 = 3;
 
 /// What the peer did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +29,10 @@ pub(crate) enum Happened {
     Replied {
         stream: u32,
     },
+    /// It did not accept a stream of ours.
+    Refused {
+        stream: u32,
+    },
     Data {
         stream: u32,
         bytes: Bytes,
@@ -34,24 +41,28 @@ pub(crate) enum Happened {
     Finished {
         stream: u32,
     },
-    /// It wants nothing of a stream any more, in both directions.
+    /// It wants nothing of a stream any more, in both directions; whether it had finished sending before.
     Reset {
         stream: u32,
+        had_finished: bool,
     },
-    /// It will open no more streams.
-    GoneAway,
 }
 
 #[derive(Debug)]
 pub(crate) struct Connection {
     role: Role,
     reader: Reader,
-    inflater: Inflater,
+    /// There as long as the peer may open streams.
+    inflater: Option<Inflater>,
     storer: Storer,
     streams: BTreeMap<u32, Open>,
     last_of_peer: u32,
     next_own: u32,
     next_ping: u32,
+    /// The peer will accept no more streams.
+    is_going_away: bool,
+    /// We said that.
+    has_ended: bool,
     out: BytesMut,
 }
 
@@ -60,6 +71,7 @@ pub(crate) struct Connection {
 struct Open {
     receives: bool,
     sends: bool,
+    is_answered: bool,
 }
 
 impl Connection {
@@ -72,17 +84,25 @@ impl Connection {
         Self {
             role,
             reader: Reader::default(),
-            inflater: Inflater::new(),
+            inflater: (role == Role::Server).then(Inflater::new),
             storer: Storer::default(),
             streams: BTreeMap::new(),
             last_of_peer: 0,
             next_own: own,
             next_ping: own,
+            is_going_away: false,
+            has_ended: false,
             out: BytesMut::new(),
         }
     }
 
-    pub(crate) fn feed(&mut self, bytes: &[u8]) {
+    /// From now on the peer may open no more streams.
+    pub(crate) fn has_all_streams(&mut self) {
+        self.inflater = None;
+    }
+
+    /// Takes more bytes. All that happened in those before has been asked for.
+    pub(crate) fn feed(&mut self, bytes: Bytes) {
         self.reader.feed(bytes);
     }
 
@@ -108,13 +128,12 @@ impl Connection {
         fin: bool,
     ) -> Result<Option<Happened>, Violation> {
         let Some(open) = self.streams.get_mut(&stream) else {
-            // What was on its way when we reset the stream.
-            return if self.was_open(stream) {
-                Ok(None)
-            } else {
-                Err(Violation::NotOpen { stream })
-            };
+            // What was on its way when the stream was over for us.
+            return self.nothing_of(stream);
         };
+        if !open.is_answered {
+            return Err(Violation::BeforeReply { stream });
+        }
         if !open.receives {
             return Err(Violation::NotOpen { stream });
         }
@@ -143,13 +162,12 @@ impl Connection {
             SYN_REPLY => self.syn_reply(flags, payload),
             RST_STREAM => self.reset_by_peer(payload),
             PING => self.pinged(&payload),
-            GOAWAY => Ok(Some(Happened::GoneAway)),
-            // Whatever it says, inflating keeps the stream of headers readable; then a type would be said twice.
-            HEADERS => {
-                let (stream, block) = numbered(HEADERS, payload)?;
-                self.inflater.read(&block)?;
-                Err(Violation::HeadersAgain { stream })
+            GOAWAY => {
+                self.is_going_away = true;
+                Ok(None)
             }
+            // A stream's type or port would be said twice.
+            HEADERS => Err(Violation::HeadersAgain { stream: numbered(HEADERS, payload)?.0 }),
             // SETTINGS, WINDOW_UPDATE, and what later drafts add: about flow control, of which there is none.
             _ => Ok(None),
         }
@@ -157,26 +175,27 @@ impl Connection {
 
     fn syn_stream(&mut self, flags: u8, payload: Bytes) -> Result<Happened, Violation> {
         let (stream, mut rest) = numbered(SYN_STREAM, payload)?;
+        let Some(inflater) = &mut self.inflater else {
+            return Err(Violation::NoMoreStreams { stream });
+        };
         // Associated stream, priority, slot.
         if rest.len() < 6 {
             return Err(Violation::FrameLength { kind: SYN_STREAM });
         }
         rest.advance(6);
-        let headers = self.inflater.read(&rest)?;
+        let headers = inflater.read(&rest)?;
         if !self.is_of_peer(stream) || stream <= self.last_of_peer {
             return Err(Violation::StreamNumber { stream });
         }
         if self.streams.len() >= MAX_STREAMS {
-            return Err(Violation::TooManyStreams {
-                count: self.streams.len() + 1,
-                limit: MAX_STREAMS,
-            });
+            return Err(Violation::TooManyStreams { limit: MAX_STREAMS });
         }
         self.last_of_peer = stream;
-        self.streams.insert(stream, Open { receives: true, sends: true });
+        let sends = flags & UNIDIRECTIONAL == 0;
+        self.streams.insert(stream, Open { receives: true, sends, is_answered: true });
         let mut reply = BytesMut::new();
         reply.put_u32(stream);
-        reply.put_slice(&self.storer.write(&Headers::new(&[])));
+        reply.put_slice(&self.storer.write(&Headers::default()));
         frame::write_control(&mut self.out, SYN_REPLY, 0, &reply);
         if flags & FIN != 0 {
             self.reader.put_back_end(stream);
@@ -185,14 +204,13 @@ impl Connection {
     }
 
     fn syn_reply(&mut self, flags: u8, payload: Bytes) -> Result<Option<Happened>, Violation> {
-        let (stream, rest) = numbered(SYN_REPLY, payload)?;
-        self.inflater.read(&rest)?;
-        if !self.streams.contains_key(&stream) || self.is_of_peer(stream) {
-            return if self.was_open(stream) {
-                Ok(None)
-            } else {
-                Err(Violation::NotOpen { stream })
-            };
+        let (stream, _headers) = numbered(SYN_REPLY, payload)?;
+        if self.is_of_peer(stream) {
+            return Err(Violation::NotOpen { stream });
+        }
+        let Some(open) = self.streams.get_mut(&stream) else { return self.nothing_of(stream) };
+        if std::mem::replace(&mut open.is_answered, true) {
+            return Err(Violation::HeadersAgain { stream });
         }
         if flags & FIN != 0 {
             self.reader.put_back_end(stream);
@@ -201,19 +219,16 @@ impl Connection {
     }
 
     fn reset_by_peer(&mut self, payload: Bytes) -> Result<Option<Happened>, Violation> {
-        let (stream, mut rest) = numbered(RST_STREAM, payload)?;
-        let status = rest.try_get_u32().or(Err(Violation::FrameLength { kind: RST_STREAM }))?;
-        if self.streams.remove(&stream).is_none() {
-            return if self.was_open(stream) {
-                Ok(None)
-            } else {
-                Err(Violation::NotOpen { stream })
-            };
+        let (stream, status) = numbered(RST_STREAM, payload)?;
+        if status.len() != 4 {
+            return Err(Violation::FrameLength { kind: RST_STREAM });
         }
-        if status == REFUSED && !self.is_of_peer(stream) {
-            return Err(Violation::Refused { stream });
-        }
-        Ok(Some(Happened::Reset { stream }))
+        let Some(open) = self.streams.remove(&stream) else { return self.nothing_of(stream) };
+        Ok(Some(if open.is_answered {
+            Happened::Reset { stream, had_finished: !open.receives }
+        } else {
+            Happened::Refused { stream }
+        }))
     }
 
     /// Pings of the peer come back; answers to ours have our number.
@@ -234,13 +249,14 @@ impl Connection {
         }
     }
 
-    const fn was_open(&self, stream: u32) -> bool {
-        stream != 0
-            && if self.is_of_peer(stream) {
-                stream <= self.last_of_peer
-            } else {
-                stream < self.next_own
-            }
+    /// What still comes of a stream that is over means nothing; of one that never was, it is a fault.
+    const fn nothing_of(&self, stream: u32) -> Result<Option<Happened>, Violation> {
+        let was_open = if self.is_of_peer(stream) {
+            stream <= self.last_of_peer
+        } else {
+            stream < self.next_own
+        };
+        if was_open && stream != 0 { Ok(None) } else { Err(Violation::NotOpen { stream }) }
     }
 
     fn forget_if_over(&mut self, stream: u32) {
@@ -249,17 +265,17 @@ impl Connection {
         }
     }
 
-    /// Opens a stream of ours.
+    /// Opens a stream of ours. Data may follow at once (SPDY/3 draft, 2.3.1); servers keep the order of a stream.
     pub(crate) fn open(&mut self, headers: &Headers) -> Result<u32, Violation> {
+        if self.is_going_away {
+            return Err(Violation::GoingAway);
+        }
         if self.streams.len() >= MAX_STREAMS || self.next_own > MAX_STREAM {
-            return Err(Violation::TooManyStreams {
-                count: self.streams.len() + 1,
-                limit: MAX_STREAMS,
-            });
+            return Err(Violation::TooManyStreams { limit: MAX_STREAMS });
         }
         let stream = self.next_own;
         self.next_own += 2;
-        self.streams.insert(stream, Open { receives: true, sends: true });
+        self.streams.insert(stream, Open { receives: true, sends: true, is_answered: false });
         let mut payload = BytesMut::new();
         payload.put_u32(stream);
         payload.put_slice(&[0; 6]);
@@ -285,7 +301,7 @@ impl Connection {
         }
     }
 
-    /// Ends a stream in both directions.
+    /// Ends a stream in both directions, if it is not over.
     pub(crate) fn reset(&mut self, stream: u32) {
         if self.streams.remove(&stream).is_some() {
             let mut payload = BytesMut::new();
@@ -295,13 +311,28 @@ impl Connection {
         }
     }
 
-    pub(crate) fn ping(&mut self) {
-        frame::write_control(&mut self.out, PING, 0, &self.next_ping.to_be_bytes());
-        self.next_ping = self.next_ping.wrapping_add(2);
+    /// Says that nothing more is sent on any stream, and that none is accepted.
+    pub(crate) fn end(&mut self) {
+        if std::mem::replace(&mut self.has_ended, true) {
+            return;
+        }
+        let numbers: Vec<u32> = self.streams.keys().copied().collect();
+        for stream in numbers {
+            self.finish(stream);
+        }
+        let mut payload = BytesMut::new();
+        payload.put_u32(self.last_of_peer);
+        payload.put_u32(0);
+        frame::write_control(&mut self.out, GOAWAY, 0, &payload);
     }
 
-    pub(crate) fn is_open(&self, stream: u32) -> bool {
-        self.streams.contains_key(&stream)
+    pub(crate) fn ping(&mut self) {
+        frame::write_control(&mut self.out, PING, 0, &self.next_ping.to_be_bytes());
+        self.next_ping = if self.next_ping >= MAX_STREAM - 2 {
+            1 + u32::from(self.role == Role::Server)
+        } else {
+            self.next_ping + 2
+        };
     }
 
     /// All that is to be sent now.

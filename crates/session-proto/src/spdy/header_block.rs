@@ -16,7 +16,7 @@ const ZLIB_HEADER: [u8; 6] = [0x78, 0xf9, 0xe3, 0xc6, 0xa7, 0xc2];
 const MAX_BLOCK_BYTES: usize = 16 << 10;
 const MAX_HEADERS: u32 = 64;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Headers(Vec<(String, String)>);
 
 impl Headers {
@@ -48,10 +48,11 @@ impl Headers {
         let count = block.try_get_u32().ok().filter(|count| *count <= MAX_HEADERS)?;
         let mut pairs: Vec<(String, String)> = Vec::new();
         for _ in 0..count {
-            let name = text(&mut block)?.to_ascii_lowercase();
+            let name = text(&mut block)?;
             let value = text(&mut block)?;
-            // Two values for one name would be read differently by different ends.
+            // Two values for one name would be read differently by different ends; upper-case names are refused by Go's.
             if name.is_empty()
+                || name.contains(|letter: char| letter.is_ascii_uppercase())
                 || pairs.iter().any(|(known, _)| *known == name)
                 || value.contains('\0')
             {
@@ -84,7 +85,7 @@ impl Inflater {
     pub(crate) fn read(&mut self, mut compressed: &[u8]) -> Result<Headers, Violation> {
         let mut block = Vec::with_capacity(512);
         loop {
-            if block.len() >= MAX_BLOCK_BYTES {
+            if block.len() > MAX_BLOCK_BYTES {
                 return Err(Violation::TooLong {
                     what: "a block of headers",
                     bytes: block.len(),

@@ -31,6 +31,17 @@ impl AgeRecipients {
 }
 
 impl AgeIdentities {
+    /// A new secret key as a file has it, and the public key that goes into a gateway's configuration.
+    #[must_use]
+    pub fn generate() -> (String, String) {
+        use age::secrecy::ExposeSecret as _;
+        let identity = Identity::generate();
+        let recipient = identity.to_public().to_string();
+        let secret =
+            format!("# public key: {recipient}\n{}\n", identity.to_string().expose_secret());
+        (secret, recipient)
+    }
+
     /// Reads a file of secret keys as `age-keygen` writes it: one a line, comments after `#`.
     pub fn parse(text: &str) -> Result<Self, WrapError> {
         let lines =

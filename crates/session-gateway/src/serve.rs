@@ -1,0 +1,44 @@
+//! A gateway as a process: until it is told to stop.
+
+use crate::config::Config;
+use crate::gateway::{StartError, start};
+use std::io;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// What ended a gateway that should have served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error("could not start threads")]
+    Runtime(#[source] io::Error),
+    #[error("could not listen for signals")]
+    Signals(#[source] io::Error),
+    #[error("the gateway could not start")]
+    Start(#[source] StartError),
+}
+
+/// Serves until SIGTERM or SIGINT; then sessions are told, ended and sealed.
+///
+/// # Errors
+/// When it cannot start.
+pub fn serve(config: &Config) -> Result<(), ServeError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("gateway")
+        .build()
+        .map_err(ServeError::Runtime)?;
+    runtime.block_on(until_signal(config))
+}
+
+async fn until_signal(config: &Config) -> Result<(), ServeError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signals)?;
+    let running = start(config).await.map_err(ServeError::Start)?;
+    tracing::info!(address = %running.address(), name = config.name, "the gateway serves");
+    let word = tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    };
+    tracing::info!(signal = word, open = running.sessions().len(), "the gateway stops");
+    running.stop().await;
+    Ok(())
+}

@@ -1,0 +1,208 @@
+//! Recorded sessions on a real cluster: the clients that people have, through `weir gateway`, and what is left of it.
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+#[path = "sessions/world.rs"]
+mod world;
+
+use serde_json::Value;
+use std::process::Stdio;
+use world::{World, said};
+
+#[test]
+fn what_is_run_through_the_gateway_is_recorded_and_proven() {
+    let world = World::up();
+    commands(&world);
+    copies(&world);
+    other_verbs(&world);
+    refusals(&world);
+    recordings(&world);
+    restart(&world);
+    world.down();
+}
+
+/// With both versions of kubectl, over both protocols, with and without a terminal.
+fn commands(world: &World) {
+    for (client, web_sockets) in
+        [("kubectl", true), ("kubectl", false), ("kubectl-1.32", true), ("kubectl-1.32", false)]
+    {
+        let run = |arguments: &[&str]| {
+            let mut command = world.client(client, "ann");
+            if !web_sockets {
+                command.env("KUBECTL_REMOTE_COMMAND_WEBSOCKETS", "false");
+            }
+            command.args(arguments).stdin(Stdio::null()).output().unwrap()
+        };
+        let what = format!("{client}, web sockets {web_sockets}");
+        let output = run(&["exec", "shell", "--", "sh", "-c", "echo out; echo err >&2; exit 7"]);
+        assert_eq!(output.status.code(), Some(7), "{what}: {}", said(&output));
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "out\n", "{what}");
+        assert!(
+            String::from_utf8_lossy(&output.stderr).contains("err\n"),
+            "{what}: {}",
+            said(&output)
+        );
+        let mut command = world.client(client, "ann");
+        if !web_sockets {
+            command.env("KUBECTL_REMOTE_COMMAND_WEBSOCKETS", "false");
+        }
+        let sent: Vec<u8> = (0..3_000_000_u32).map(|number| (number * 7 % 251) as u8).collect();
+        let output = world::fed(command.args(["exec", "-i", "shell", "--", "cat"]), &sent);
+        assert!(output.status.success(), "{what}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.stdout == sent,
+            "{what}: {} of {} bytes came back",
+            output.stdout.len(),
+            sent.len()
+        );
+    }
+    let output =
+        world.terminal("ann", "exec -it shell -- sh", "echo in-a-$((40+2))-terminal\nexit 3\n");
+    assert!(output.contains("in-a-42-terminal"), "{output}");
+}
+
+fn copies(world: &World) {
+    let file = world.folder().join("sent.bin");
+    let back = world.folder().join("back.bin");
+    let bytes: Vec<u8> = (0..500_000_u32).map(|number| (number * 13 % 241) as u8).collect();
+    std::fs::write(&file, &bytes).unwrap();
+    for (from, to) in [
+        (file.display().to_string(), "shell:/tmp/copy.bin".to_owned()),
+        ("shell:/tmp/copy.bin".to_owned(), back.display().to_string()),
+    ] {
+        let output = world
+            .client("kubectl", "ann")
+            .args(["cp", &from, &to])
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+    }
+    assert!(std::fs::read(back).unwrap() == bytes);
+}
+
+fn other_verbs(world: &World) {
+    let run = |arguments: &[&str]| {
+        world.client("kubectl", "ann").args(arguments).stdin(Stdio::null()).output().unwrap()
+    };
+    let output = run(&["get", "pods", "-o", "name"]);
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "pod/shell\n",
+        "plain use: {}",
+        said(&output)
+    );
+    let output = run(&["logs", "shell"]);
+    assert!(output.status.success(), "logs: {}", said(&output));
+    let output = run(&["auth", "whoami", "-o", "jsonpath={.status.userInfo.username}"]);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "ann", "{}", said(&output));
+    let forwarded = world.forward("ann", "shell", 8080, "GET / HTTP/1.0\r\n\r\n");
+    assert_eq!(forwarded, "from the pod\n");
+}
+
+fn refusals(world: &World) {
+    let output = world
+        .client("kubectl", "bob")
+        .args(["exec", "shell", "--", "id"])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert!(!output.status.success() && said(&output).contains("rule"), "{}", said(&output));
+    let output = world
+        .client("kubectl", "carl")
+        .args(["exec", "shell", "--", "id"])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert!(
+        !output.status.success() && said(&output).contains("carl may not exec"),
+        "{}",
+        said(&output)
+    );
+}
+
+/// What auditors see, with their key and the ledger.
+fn recordings(world: &World) {
+    let listed = world.weir(&["sessions", "ls", "-o", "json"]);
+    let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    let items = listed["items"].as_array().unwrap();
+    let verbs = |verb: &str| items.iter().filter(|item| item["verb"] == verb).count();
+    assert!(verbs("exec") >= 11 && verbs("port-forward") == 1 && verbs("logs") == 1, "{listed:#}");
+    assert!(
+        items.iter().all(|item| item["state"] == "sealed" && item["user"]["name"] == "ann"),
+        "{listed:#}"
+    );
+    let terminal = items.iter().find(|item| item["terminal"] == true).unwrap();
+    let id = terminal["session"].as_str().unwrap();
+    let shown =
+        world.weir(&["sessions", "show", id, "-o", "json", "--identity", &world.key("shown.key")]);
+    let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
+    let commands: Vec<&str> = shown["commands"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|command| command["text"].as_str().unwrap())
+        .collect();
+    assert_eq!(commands, ["sh", "echo in-a-$((40+2))-terminal", "exit 3"], "{shown:#}");
+    let copied = items.iter().find(|item| item["command"][1] == "-xmf").unwrap();
+    let shown = world.weir(&[
+        "sessions",
+        "show",
+        copied["session"].as_str().unwrap(),
+        "--identity",
+        &world.key("typed.key"),
+        "--identity",
+        &world.key("shown.key"),
+    ]);
+    assert!(said(&shown).contains("copy.bin"), "{}", said(&shown));
+    let found = world.weir(&["sessions", "grep", "in-a-42", "--identity", &world.key("shown.key")]);
+    assert!(found.status.success() && said(&found).contains(id), "{}", said(&found));
+    let cast = world.weir(&["sessions", "export", id, "--identity", &world.key("shown.key")]);
+    assert!(
+        said(&cast).starts_with("{\"command\":\"sh\"") && said(&cast).contains("in-a-42-terminal"),
+        "{}",
+        said(&cast)
+    );
+    let ledger = world.folder().join("ledger").display().to_string();
+    let verify = [
+        "sessions",
+        "verify",
+        "--ledger",
+        &ledger,
+        "--ledger-key",
+        world.ledger_key(),
+        "--identity",
+        &world.key("shown.key"),
+        "--identity",
+        &world.key("typed.key"),
+    ];
+    let verified = world.weir(&verify);
+    assert!(
+        verified.status.success() && said(&verified).contains(" 0 not as they must be"),
+        "{}",
+        said(&verified)
+    );
+    world.alter(id);
+    let altered = world.weir(&["sessions", "verify", id]);
+    assert_eq!(altered.status.code(), Some(1), "{}", said(&altered));
+}
+
+/// A killed gateway's open session is found and sealed at the next start.
+fn restart(world: &World) {
+    let mut client = world.client("kubectl", "ann");
+    let mut open = client
+        .args(["exec", "-i", "shell", "--", "sh", "-c", "echo begun; cat"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut first = [0; 6];
+    std::io::Read::read_exact(open.stdout.as_mut().unwrap(), &mut first).unwrap();
+    assert_eq!(&first, b"begun\n");
+    world.kill_gateway();
+    open.wait().unwrap();
+    world.start_gateway();
+    let recovered = world.weir(&["sessions", "ls", "--state", "recovered", "-o", "json"]);
+    let recovered: Value = serde_json::from_slice(&recovered.stdout).unwrap();
+    assert_eq!(recovered["items"].as_array().unwrap().len(), 1, "{recovered:#}");
+}
