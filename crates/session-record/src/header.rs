@@ -1,7 +1,7 @@
 //! The beginning of a recording: what session it is of, and what its keys are measured by.
 
 use crate::event::Compartment;
-use crate::keys::{DataKey, KeyPair, Keys};
+use crate::keys::{ContentKey, KeyPair, Keys};
 use crate::opening::Opening;
 use crate::opening_code::{opening, put_opening};
 use crate::wire::{Cursor, Malformed, malformed, put_varint};
@@ -115,7 +115,7 @@ impl Header {
 
     fn check_key(
         &self,
-        key: Option<&DataKey>,
+        key: Option<&ContentKey>,
         compartment: Compartment,
         commitment: &Digest,
     ) -> Result<(), WrongKey> {

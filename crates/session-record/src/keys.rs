@@ -16,20 +16,20 @@ pub(crate) const TAG_BYTES: usize = 16;
 
 /// The key of one compartment of one recording, drawn at random by whoever records.
 #[derive(Clone)]
-pub struct DataKey(Zeroizing<[u8; 32]>);
+pub struct ContentKey(Zeroizing<[u8; 32]>);
 
 /// Both keys of a recording.
 #[derive(Debug, Clone)]
 pub struct KeyPair {
-    pub output: DataKey,
-    pub input: DataKey,
+    pub output: ContentKey,
+    pub input: ContentKey,
 }
 
 /// The keys that a reader has.
 #[derive(Debug, Clone, Default)]
 pub struct Keys {
-    pub output: Option<DataKey>,
-    pub input: Option<DataKey>,
+    pub output: Option<ContentKey>,
+    pub input: Option<ContentKey>,
 }
 
 /// A cipher could not be used; only a length that no caller has brings that about.
@@ -47,7 +47,7 @@ pub(crate) enum Purpose {
 /// AES-256-GCM with a counter as nonce.
 pub(crate) struct Cipher(LessSafeKey);
 
-impl DataKey {
+impl ContentKey {
     #[must_use]
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(Zeroizing::new(bytes))
@@ -114,9 +114,9 @@ impl DataKey {
     }
 }
 
-impl fmt::Debug for DataKey {
+impl fmt::Debug for ContentKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("DataKey")
+        formatter.write_str("ContentKey")
     }
 }
 
@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn a_derived_key_is_hkdf() {
         use aws_lc_rs::hkdf;
-        let key = DataKey::new([7; 32]);
+        let key = ContentKey::new([7; 32]);
         let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, &[1, 2, 3]);
         let extracted = salt.extract(&[7; 32]);
         let mut expected = [0; 32];
@@ -188,6 +188,6 @@ mod tests {
 
     #[test]
     fn a_key_is_not_shown() {
-        assert_eq!(format!("{:?}", DataKey::new([7; 32])), "DataKey");
+        assert_eq!(format!("{:?}", ContentKey::new([7; 32])), "ContentKey");
     }
 }

@@ -41,7 +41,7 @@ pub use continuation::{Continuation, Continued};
 pub use error::{Break, ReadError};
 pub use event::{Compartment, Event, Record, Stream};
 pub use header::{Digest, FORMAT_VERSION, Header, HeaderError, MAX_HEADER_BODY_BYTES, WrongKey};
-pub use keys::{CipherRefused, DataKey, KeyPair, Keys};
+pub use keys::{CipherRefused, ContentKey, KeyPair, Keys};
 pub use opening::{Access, Client, Durability, Ending, NotASessionId, Opening, SessionId, User};
 pub use pack::{PackError, Packing, Sink, pack};
 pub use reader::Reader;

@@ -112,7 +112,7 @@ impl<'a> Packer<'a> {
         let written = framed(PACKED_MAGIC, &body).or(Err(ReadError::Header))?;
         sink(&written.bytes).map_err(PackError::Write)?;
         let digest = written.digest;
-        let cipher = |key: &crate::keys::DataKey, compartment| {
+        let cipher = |key: &crate::keys::ContentKey, compartment| {
             key.cipher(&digest, Purpose::Packed(compartment)).map_err(ReadError::from)
         };
         Ok(Self {

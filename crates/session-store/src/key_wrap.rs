@@ -12,7 +12,7 @@ pub use command_kms::CommandKms;
 pub(crate) use keys_file::MAX_BYTES as KEYS_FILE_MAX_BYTES;
 pub use keys_file::{KeysFile, KeysFileError, Wrapped};
 
-use session_record::{Compartment, DataKey, KeyPair, Keys, SessionId};
+use session_record::{Compartment, ContentKey, KeyPair, Keys, SessionId};
 use std::fmt::Debug;
 use std::sync::Arc;
 use thiserror::Error;
@@ -32,13 +32,13 @@ pub trait WrapKey: Debug + Send + Sync {
     /// Who can unwrap, in public words.
     fn recipients(&self) -> Vec<String>;
 
-    fn wrap(&self, of: KeyOf, key: &DataKey) -> Result<Vec<u8>, WrapError>;
+    fn wrap(&self, of: KeyOf, key: &ContentKey) -> Result<Vec<u8>, WrapError>;
 }
 
 /// Unwraps keys that were wrapped for it.
 pub trait UnwrapKey: Debug + Send + Sync {
     /// None where this is not wrapped for whoever asks.
-    fn unwrap_key(&self, of: KeyOf, wrapped: &Wrapped) -> Result<Option<DataKey>, WrapError>;
+    fn unwrap_key(&self, of: KeyOf, wrapped: &Wrapped) -> Result<Option<ContentKey>, WrapError>;
 }
 
 /// A key could not be wrapped or unwrapped.

@@ -14,7 +14,7 @@ use crate::space::{Space, SpaceLevel, SpaceWatch, Watermarks};
 use crate::work::{Paths, Work};
 use crate::writers::{Watch, WatchGiven, Writers};
 use session_record::{
-    BeginError, Compartment, DataKey, Header, KeyPair, Opening, Seal, SessionId, State, Writer,
+    BeginError, Compartment, ContentKey, Header, KeyPair, Opening, Seal, SessionId, State, Writer,
 };
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -70,7 +70,7 @@ pub(crate) struct Shared {
     openers: Arc<Semaphore>,
     pub(crate) packers: Arc<Semaphore>,
     /// Kept so that no other recorder takes the folder.
-    _lock: File,
+    _lock: Locked,
 }
 
 /// A recorder cannot start.
@@ -190,8 +190,17 @@ impl Recorder {
             Writers::start(config.n_writers, Arc::clone(&watch)).map_err(StartError::Threads)?;
         let (openers, packers) =
             (Arc::new(Semaphore::new(N_OPENERS)), Arc::new(Semaphore::new(N_PACKERS)));
-        let shared =
-            Shared { config, layout, clock, disk, watch, writers, openers, packers, _lock: lock };
+        let shared = Shared {
+            config,
+            layout,
+            clock,
+            disk,
+            watch,
+            writers,
+            openers,
+            packers,
+            _lock: Locked(lock),
+        };
         Ok((Self { shared: Arc::new(shared) }, recovered))
     }
 
@@ -243,7 +252,8 @@ impl Shared {
         let inbox = self.writers.least_busy().ok_or(OpenError::Stalled(self.config.stall))?;
         let session = opening.session;
         let random = || random().ok_or(OpenError::Randomness);
-        let keys = KeyPair { output: DataKey::new(random()?), input: DataKey::new(random()?) };
+        let keys =
+            KeyPair { output: ContentKey::new(random()?), input: ContentKey::new(random()?) };
         let wrapped = self.config.readers.wrap(session, &keys)?.to_json()?;
         let interval_ms =
             u32::try_from(self.config.commit_interval.as_millis()).unwrap_or(u32::MAX);
@@ -343,6 +353,18 @@ struct Beginning<'a> {
 pub fn random() -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
     aws_lc_rs::rand::fill(&mut bytes).ok().map(|()| bytes)
+}
+
+/// A folder's lock. It is given back by name, because a process that is just being started holds copies of all files
+/// for a moment.
+#[derive(Debug)]
+struct Locked(File);
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // The lock goes with the file otherwise.
+        drop(self.0.unlock());
+    }
 }
 
 /// Makes the folders and takes the lock.

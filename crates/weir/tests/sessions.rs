@@ -1,5 +1,5 @@
 //! Recorded sessions on a real cluster: the clients that people have, through `weir gateway`, and what is left of it.
-#![expect(clippy::unwrap_used, reason = "a test")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 #[path = "sessions/world.rs"]
 mod world;
@@ -16,7 +16,6 @@ fn what_is_run_through_the_gateway_is_recorded_and_proven() {
     other_verbs(&world);
     refusals(&world);
     recordings(&world);
-    restart(&world);
     world.down();
 }
 
@@ -66,8 +65,8 @@ fn copies(world: &World) {
     let bytes: Vec<u8> = (0..500_000_u32).map(|number| (number * 13 % 241) as u8).collect();
     std::fs::write(&file, &bytes).unwrap();
     for (from, to) in [
-        (file.display().to_string(), "shell:/tmp/copy.bin".to_owned()),
-        ("shell:/tmp/copy.bin".to_owned(), back.display().to_string()),
+        (file.display().to_string(), "shell:/root/copy.bin".to_owned()),
+        ("shell:/root/copy.bin".to_owned(), back.display().to_string()),
     ] {
         let output = world
             .client("kubectl", "ann")
@@ -87,7 +86,7 @@ fn other_verbs(world: &World) {
     let output = run(&["get", "pods", "-o", "name"]);
     assert_eq!(
         String::from_utf8_lossy(&output.stdout),
-        "pod/shell\n",
+        "pod/shell\npod/web\n",
         "plain use: {}",
         said(&output)
     );
@@ -95,8 +94,8 @@ fn other_verbs(world: &World) {
     assert!(output.status.success(), "logs: {}", said(&output));
     let output = run(&["auth", "whoami", "-o", "jsonpath={.status.userInfo.username}"]);
     assert_eq!(String::from_utf8_lossy(&output.stdout), "ann", "{}", said(&output));
-    let forwarded = world.forward("ann", "shell", 8080, "GET / HTTP/1.0\r\n\r\n");
-    assert_eq!(forwarded, "from the pod\n");
+    let forwarded = world.forward("ann", "web", 8080, "GET /hostname HTTP/1.0\r\n\r\n");
+    assert!(forwarded.ends_with("web"), "{forwarded:?}");
 }
 
 fn refusals(world: &World) {
@@ -184,25 +183,4 @@ fn recordings(world: &World) {
     world.alter(id);
     let altered = world.weir(&["sessions", "verify", id]);
     assert_eq!(altered.status.code(), Some(1), "{}", said(&altered));
-}
-
-/// A killed gateway's open session is found and sealed at the next start.
-fn restart(world: &World) {
-    let mut client = world.client("kubectl", "ann");
-    let mut open = client
-        .args(["exec", "-i", "shell", "--", "sh", "-c", "echo begun; cat"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut first = [0; 6];
-    std::io::Read::read_exact(open.stdout.as_mut().unwrap(), &mut first).unwrap();
-    assert_eq!(&first, b"begun\n");
-    world.kill_gateway();
-    open.wait().unwrap();
-    world.start_gateway();
-    let recovered = world.weir(&["sessions", "ls", "--state", "recovered", "-o", "json"]);
-    let recovered: Value = serde_json::from_slice(&recovered.stdout).unwrap();
-    assert_eq!(recovered["items"].as_array().unwrap().len(), 1, "{recovered:#}");
 }

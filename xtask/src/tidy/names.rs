@@ -102,6 +102,13 @@ impl<'ast> Visit<'ast> for Names<'_> {
         visit::visit_item_fn(self, item);
     }
 
+    /// The names of a trait's functions are the trait's.
+    fn visit_item_impl(&mut self, item: &'ast syn::ItemImpl) {
+        if item.trait_.is_none() {
+            visit::visit_item_impl(self, item);
+        }
+    }
+
     fn visit_impl_item_fn(&mut self, item: &'ast syn::ImplItemFn) {
         self.function_name(&item.sig.ident);
         visit::visit_impl_item_fn(self, item);

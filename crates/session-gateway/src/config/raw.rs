@@ -38,7 +38,6 @@ pub(super) struct RawRule {
     pub(super) reason_characters: Option<usize>,
     pub(super) terminals: Option<bool>,
     pub(super) durability: Option<RawDurabilityWord>,
-    pub(super) longest: Option<Text>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]

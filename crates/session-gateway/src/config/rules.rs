@@ -45,8 +45,6 @@ impl Reader<'_> {
             key: key.clone(),
             test: LabelTest::In(vec![value.clone()]),
         });
-        let longest =
-            raw.longest.as_ref().map(|text| self.duration(Some(text), std::time::Duration::ZERO));
         let effect = match raw.effect {
             RawEffect::Deny => {
                 Effect::Deny { message: raw.message.as_ref().map(|text| text.value.clone()) }
@@ -63,10 +61,6 @@ impl Reader<'_> {
                     RawDurabilityWord::Intent => DurabilityMode::Intent,
                     RawDurabilityWord::Strict => DurabilityMode::Strict,
                 }),
-                longest_s: match longest {
-                    None => None,
-                    Some(longest) => Some(longest?.as_secs()),
-                },
                 ..Terms::default()
             }),
         };

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use session_record::{
-    Access, Client, DataKey, Durability, Ending, Event, Head, Header, KeyPair, Keys, Opening,
+    Access, Client, ContentKey, Durability, Ending, Event, Head, Header, KeyPair, Keys, Opening,
     Packing, Reader, Record, SessionId, SourceError, State, Step, Stream, User, Writer, pack,
 };
 
@@ -46,7 +46,7 @@ pub(crate) fn opening() -> Opening {
 }
 
 pub(crate) fn keys(seed: u8) -> KeyPair {
-    KeyPair { output: DataKey::new([seed; 32]), input: DataKey::new([seed ^ 0x80; 32]) }
+    KeyPair { output: ContentKey::new([seed; 32]), input: ContentKey::new([seed ^ 0x80; 32]) }
 }
 
 pub(crate) fn data(stream: Stream, bytes: &[u8]) -> Event {

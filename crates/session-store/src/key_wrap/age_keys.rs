@@ -2,7 +2,7 @@
 
 use super::{KeyOf, UnwrapKey, WrapError, WrapKey, Wrapped};
 use age::x25519::{Identity, Recipient};
-use session_record::DataKey;
+use session_record::ContentKey;
 use std::fmt;
 use std::io::Read;
 use std::str::FromStr;
@@ -76,7 +76,7 @@ impl WrapKey for AgeRecipients {
         self.0.iter().map(ToString::to_string).collect()
     }
 
-    fn wrap(&self, _of: KeyOf, key: &DataKey) -> Result<Vec<u8>, WrapError> {
+    fn wrap(&self, _of: KeyOf, key: &ContentKey) -> Result<Vec<u8>, WrapError> {
         let failed = |why: Box<dyn std::error::Error + Send + Sync>| {
             WrapError::new("wrap a key for age recipients", why)
         };
@@ -92,7 +92,7 @@ impl WrapKey for AgeRecipients {
 }
 
 impl UnwrapKey for AgeIdentities {
-    fn unwrap_key(&self, _of: KeyOf, wrapped: &Wrapped) -> Result<Option<DataKey>, WrapError> {
+    fn unwrap_key(&self, _of: KeyOf, wrapped: &Wrapped) -> Result<Option<ContentKey>, WrapError> {
         if wrapped.scheme != SCHEME {
             return Ok(None);
         }
@@ -110,6 +110,6 @@ impl UnwrapKey for AgeIdentities {
         let mut key = Vec::new();
         reader.take(KEY_BYTES + 1).read_to_end(&mut key).map_err(|why| failed(why.into()))?;
         let key = <[u8; 32]>::try_from(key.as_slice()).map_err(|why| failed(why.into()))?;
-        Ok(Some(DataKey::new(key)))
+        Ok(Some(ContentKey::new(key)))
     }
 }

@@ -12,7 +12,7 @@
 //! compartment are for the service's own records, and can be bound to the wrapped key as its context.
 
 use super::{KeyOf, UnwrapKey, WrapError, WrapKey, Wrapped};
-use session_record::DataKey;
+use session_record::ContentKey;
 use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -83,7 +83,7 @@ impl WrapKey for CommandKms {
         vec![self.key_name.clone()]
     }
 
-    fn wrap(&self, of: KeyOf, key: &DataKey) -> Result<Vec<u8>, WrapError> {
+    fn wrap(&self, of: KeyOf, key: &ContentKey) -> Result<Vec<u8>, WrapError> {
         let wrapped = self.run("wrap", of, key.expose())?;
         // A service that gives back what it got, or nothing, wraps nothing.
         if wrapped.is_empty()
@@ -99,7 +99,7 @@ impl WrapKey for CommandKms {
 }
 
 impl UnwrapKey for CommandKms {
-    fn unwrap_key(&self, of: KeyOf, wrapped: &Wrapped) -> Result<Option<DataKey>, WrapError> {
+    fn unwrap_key(&self, of: KeyOf, wrapped: &Wrapped) -> Result<Option<ContentKey>, WrapError> {
         if wrapped.scheme != self.scheme {
             return Ok(None);
         }
@@ -108,6 +108,6 @@ impl UnwrapKey for CommandKms {
         let key = key.map_err(|why| {
             WrapError::new(format!("use what `{}` gave as a key", self.program), why)
         })?;
-        Ok(Some(DataKey::new(key)))
+        Ok(Some(ContentKey::new(key)))
     }
 }

@@ -50,6 +50,10 @@ impl World {
             fs::create_dir_all(folder.join(name)).unwrap();
         }
         testbed.apply(PEOPLE).unwrap();
+        testbed.apply(WEB).unwrap();
+        testbed
+            .kubectl_fine(&["wait", "--for=condition=Ready", "--timeout=30s", "pod/web"])
+            .unwrap();
         let keys = folder.join("keys").display().to_string();
         let made = Command::new(env!("CARGO_BIN_EXE_weir"))
             .args(["gateway", "keygen", &keys])
@@ -179,7 +183,8 @@ impl World {
         // A person types when there is a prompt.
         while let Ok(count @ 1..) = stdout.read(&mut piece) {
             shown.push_str(&String::from_utf8_lossy(&piece[..count]));
-            if shown.ends_with("# ")
+            // busybox asks the terminal where its cursor is.
+            if shown.trim_end_matches("\x1b[6n").ends_with("# ")
                 && let Some(line) = lines.next()
             {
                 stdin.write_all(line.as_bytes()).unwrap();
@@ -191,8 +196,6 @@ impl World {
 
     /// Sends something to a port of a pod through port-forward, and gives the answer.
     pub(crate) fn forward(&self, person: &str, pod: &str, port: u16, request: &str) -> String {
-        let serve = format!("nohup sh -c 'echo from the pod | nc -l -p {port}' >/dev/null 2>&1 &");
-        self.testbed.kubectl_fine(&["exec", pod, "--", "sh", "-c", &serve]).unwrap();
         let mut command = self.client("kubectl", person);
         command
             .args(["port-forward", pod, &format!("18080:{port}")])
@@ -220,13 +223,12 @@ impl World {
 
     /// Changes one bit in the middle of a recording.
     pub(crate) fn alter(&self, session: &str) {
-        let found = Command::new("find")
-            .arg(self.folder.join("recordings"))
-            .args(["-name", &format!("{session}*"), "-size", "+1k"])
-            .output()
-            .unwrap();
-        let path = said(&found).lines().next().unwrap().to_owned();
-        let mut bytes = fs::read(&path).unwrap();
+        let find = ["-name", &format!("{session}*"), "-not", "-name", "*.keys*"];
+        let found =
+            Command::new("find").arg(self.folder.join("recordings")).args(find).output().unwrap();
+        let files = said(&found);
+        let path = files.lines().max_by_key(|path| fs::metadata(path).unwrap().len()).unwrap();
+        let mut bytes = fs::read(path).unwrap();
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;
         fs::write(path, bytes).unwrap();
@@ -252,4 +254,17 @@ metadata: {name: carl}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}
 subjects:
 - {apiGroup: rbac.authorization.k8s.io, kind: User, name: carl}
+";
+
+const WEB: &str = "apiVersion: v1
+kind: Pod
+metadata: {name: web}
+spec:
+  terminationGracePeriodSeconds: 0
+  containers:
+  - name: main
+    image: registry.k8s.io/e2e-test-images/agnhost:2.63.0
+    imagePullPolicy: Never
+    args: [netexec, --http-port=8080]
+    readinessProbe: {tcpSocket: {port: 8080}, periodSeconds: 1}
 ";
