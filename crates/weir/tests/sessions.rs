@@ -65,8 +65,8 @@ fn copies(world: &World) {
     let bytes: Vec<u8> = (0..500_000_u32).map(|number| (number * 13 % 241) as u8).collect();
     std::fs::write(&file, &bytes).unwrap();
     for (from, to) in [
-        (file.display().to_string(), "shell:/root/copy.bin".to_owned()),
-        ("shell:/root/copy.bin".to_owned(), back.display().to_string()),
+        (file.display().to_string(), "shell:/var/copy.bin".to_owned()),
+        ("shell:/var/copy.bin".to_owned(), back.display().to_string()),
     ] {
         let output = world
             .client("kubectl", "ann")
