@@ -6,7 +6,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hkdf::{HKDF_SHA256, Salt};
 use bytes::Bytes;
 use session_record::{
-    Anchors, Continued, DataKey, KeyPair, Keys, Packing, Reader, Scan, SourceError, Step, Verdict,
+    Anchors, Continued, ContentKey, KeyPair, Keys, Packing, Reader, Scan, SourceError, Step, Verdict,
     pack, verify,
 };
 
@@ -35,7 +35,7 @@ pub fn steps_read(bytes: &[u8]) -> Option<usize> {
 }
 
 fn keys() -> KeyPair {
-    KeyPair { output: DataKey::new(OUTPUT), input: DataKey::new(INPUT) }
+    KeyPair { output: ContentKey::new(OUTPUT), input: ContentKey::new(INPUT) }
 }
 
 /// Everything that reads a recording takes these bytes.
