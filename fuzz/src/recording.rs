@@ -6,8 +6,8 @@ use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hkdf::{HKDF_SHA256, Salt};
 use bytes::Bytes;
 use session_record::{
-    Anchors, Continued, ContentKey, KeyPair, Keys, Packing, Reader, Scan, SourceError, Step, Verdict,
-    pack, verify,
+    Anchors, ContentKey, Continued, KeyPair, Keys, Packing, Reader, Scan, SourceError, Step,
+    Verdict, pack, verify,
 };
 
 const OUTPUT: [u8; 32] = [1; 32];

@@ -1,6 +1,6 @@
 //! Who asks for which privileged access, and may they.
 //!
-//! A request's head goes through [`classify`] and becomes a [`Request`]: which verb, on which object, with which
+//! A request's head goes through `classify` and becomes a [`Request`]: which verb, on which object, with which
 //! command line and streams, and the path and query that are sent on. Then [`Rules::decide`] says whether the
 //! gateway's own rules allow it, which rule said so, and on which terms. `docs/design/access.md` argues both.
 //!

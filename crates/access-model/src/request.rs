@@ -2,7 +2,7 @@
 
 use crate::Verb;
 
-/// What [`classify`](crate::classify) made of a head.
+/// What `classify` made of a head.
 ///
 /// **Invariant.** `path` and `query` are written from what was parsed, and say the same to the API server as the
 /// other fields say here: what was checked is what is sent.

@@ -1,7 +1,7 @@
 //! Reads a ledger as anybody can: its checkpoint, its entries, and proofs of them.
 //!
 //! Entries that are read here are those that the files have. That they are the ledger's is shown by a proof, or
-//! by [`crate::verify`].
+//! by `verify`.
 
 use crate::place::{Place, ReadError};
 use ledger_model::{

@@ -8,7 +8,7 @@ use crate::opening::Opening;
 use crate::seal::{Seal, State, Torn};
 use std::fmt;
 
-/// The result of [`crate::verify`].
+/// The result of `verify`.
 #[derive(Debug)]
 pub struct Report {
     pub opening: Opening,
