@@ -26,6 +26,8 @@ pub(crate) enum Part {
     Keys,
     /// Who holds the recording, and why.
     Hold,
+    /// What people wrote about its moments.
+    Notes,
     /// What is left of a recording that was deleted.
     Tombstone,
     /// How far it is copied to object storage.
@@ -33,12 +35,13 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Raw,
         Self::Continuation,
         Self::Packed,
         Self::Keys,
         Self::Hold,
+        Self::Notes,
         Self::Tombstone,
         Self::Upload,
     ];
@@ -50,6 +53,7 @@ impl Part {
             Self::Packed => "rec",
             Self::Keys => "keys",
             Self::Hold => "hold",
+            Self::Notes => "notes",
             Self::Tombstone => "gone",
             Self::Upload => "upload",
         }

@@ -18,6 +18,7 @@ mod inbox;
 mod key_wrap;
 mod layout;
 mod live;
+mod notes;
 mod packing;
 mod recorder;
 mod recording;
@@ -38,6 +39,7 @@ pub use key_wrap::{
     WrapError, WrapKey, Wrapped, unwrap_keys,
 };
 pub use live::{Follow, Live};
+pub use notes::{Note, NoteError};
 pub use recorder::{OpenError, Recorder, RecorderConfig, SettleError, StartError, random};
 pub use recording::{RecordError, Recording, SealError, Sealed};
 pub use recordings::{Condition, FetchError, Listed, RecordingSource, Recordings};

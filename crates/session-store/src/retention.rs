@@ -244,7 +244,7 @@ fn remove(disk: &dyn Disk, files: &Files) -> io::Result<()> {
         disk.remove(&keys)?;
         disk.sync_folder(keys.parent().unwrap_or(Path::new(".")))?;
     }
-    for part in [Part::Raw, Part::Continuation, Part::Packed, Part::Upload] {
+    for part in [Part::Raw, Part::Continuation, Part::Packed, Part::Notes, Part::Upload] {
         if let Some(path) = files.path(part) {
             disk.remove(&path)?;
             disk.sync_folder(path.parent().unwrap_or(Path::new(".")))?;

@@ -6,6 +6,7 @@ mod faults;
 mod faulty;
 mod fixture;
 mod kill;
+mod notes;
 mod power;
 mod random;
 mod recording;
