@@ -1,12 +1,15 @@
 //! asciicast v2 and v3: a header, then an event a line.
 //!
 //! v2 has times since the beginning, v3 since the event before. The size is part of the header, so the header waits for
-//! the first size of the terminal, which clients send before anything is shown.
+//! the first size of the terminal, which clients send before anything is shown. What was shown is passed on as far as
+//! it shows something: a cast is played by programs that hand it to a terminal as it is, so titles, links, clipboards,
+//! images and questions to the terminal are left out. All bytes are in the JSON.
 
 use crate::export::Input;
+use safe_output::json::{write_line, write_part};
 use serde_json::{Value, json};
 use session_record::{Event, Opening, Step, Stream};
-use session_replay::TextDecoder;
+use session_replay::{SafeStream, TextDecoder, quoted};
 use std::io::{self, Write};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,14 +24,15 @@ pub(crate) struct Asciicast {
     header: Value,
     has_begun: bool,
     last_us: u64,
-    shown: TextDecoder,
+    shown: SafeStream,
+    errors: SafeStream,
     typed: TextDecoder,
     is_terminal: bool,
 }
 
 impl Asciicast {
     pub(crate) fn new(version: Version, opening: &Opening) -> Self {
-        let command = opening.access.command.join(" ");
+        let command = quoted(&opening.access.command);
         let seconds = opening.at_ms.div_euclid(1000);
         let title = format!("session {}", opening.session);
         let header = match version {
@@ -44,7 +48,8 @@ impl Asciicast {
             header,
             has_begun: false,
             last_us: 0,
-            shown: TextDecoder::default(),
+            shown: SafeStream::default(),
+            errors: SafeStream::default(),
             typed: TextDecoder::default(),
             is_terminal: opening.access.terminal,
         }
@@ -66,8 +71,10 @@ impl Asciicast {
             Event::Resize { columns, rows } => {
                 self.event(at_us, "r", &format!("{columns}x{rows}"), out)
             }
-            Event::Data { stream: Stream::Stdout | Stream::Stderr, bytes } => {
-                let text = self.shown.feed(bytes);
+            Event::Data { stream: stream @ (Stream::Stdout | Stream::Stderr), bytes } => {
+                let shown =
+                    if *stream == Stream::Stdout { &mut self.shown } else { &mut self.errors };
+                let text = shown.feed(bytes);
                 // Without a terminal there is nobody who returns the carriage.
                 let text = if self.is_terminal { text } else { text.replace('\n', "\r\n") };
                 if text.is_empty() { Ok(()) } else { self.event(at_us, "o", &text, out) }
@@ -114,7 +121,7 @@ impl Asciicast {
         if std::mem::replace(&mut self.has_begun, true) {
             return Ok(());
         }
-        writeln!(out, "{}", self.header)
+        write_line(out, &self.header)
     }
 
     fn event(&mut self, at_us: u64, code: &str, text: &str, out: &mut dyn Write) -> io::Result<()> {
@@ -125,14 +132,12 @@ impl Asciicast {
         };
         self.last_us = at_us;
         let (seconds, rest) = (time / 1_000_000, time % 1_000_000);
-        writeln!(out, "[{seconds}.{rest:06}, {}, {}]", json!(code), json!(text))
+        write!(out, "[{seconds}.{rest:06}, \"{code}\", ")?;
+        write_part(out, &text)?;
+        writeln!(out, "]")
     }
 
     pub(crate) fn end(mut self, out: &mut dyn Write) -> io::Result<()> {
-        let rest = self.shown.finish();
-        if !rest.is_empty() {
-            self.event(self.last_us, "o", &rest, out)?;
-        }
         self.begin(out)
     }
 }

@@ -10,7 +10,7 @@ use std::io::{self, Write};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// asciicast v3: <https://docs.asciinema.org/manual/asciicast/v3/>.
+    /// What was shown as asciicast v3: <https://docs.asciinema.org/manual/asciicast/v3/>.
     Asciicast,
     /// asciicast v2, which more players read.
     Asciicast2,
@@ -40,7 +40,7 @@ pub struct Export {
 
 #[derive(Debug)]
 enum Kind {
-    Asciicast(Asciicast),
+    Asciicast(Box<Asciicast>),
     Text(Text),
     RawText(RawText),
     Json,
@@ -59,12 +59,16 @@ impl Export {
         out: &mut dyn Write,
     ) -> io::Result<Self> {
         let kind = match format {
-            Format::Asciicast => Kind::Asciicast(Asciicast::new(Version::V3, opening)),
-            Format::Asciicast2 => Kind::Asciicast(Asciicast::new(Version::V2, opening)),
+            Format::Asciicast => Kind::Asciicast(Box::new(Asciicast::new(Version::V3, opening))),
+            Format::Asciicast2 => Kind::Asciicast(Box::new(Asciicast::new(Version::V2, opening))),
             Format::Text => Kind::Text(Text::new(opening)),
             Format::RawText => Kind::RawText(RawText::default()),
             Format::Json => {
-                write_line(out, &json::opening_json(opening))?;
+                let mut header = json::opening_json(opening);
+                if let Some(header) = header.as_object_mut() {
+                    header.insert("kind".to_owned(), "SessionExport".into());
+                }
+                write_line(out, &header)?;
                 Kind::Json
             }
             Format::Pcapng => Kind::Pcapng(Box::new(Pcapng::begin(opening, out)?)),

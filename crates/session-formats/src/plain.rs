@@ -58,12 +58,15 @@ impl RawText {
                     (record.at_us, word(*stream), format!("({} bytes, left out)", bytes.len()))
                 }
                 Event::Data { stream, bytes } => {
-                    let decoder = match stream {
-                        Stream::Stdout | Stream::FromPort { .. } => &mut self.out,
-                        Stream::Stderr => &mut self.error,
-                        Stream::Stdin | Stream::ToPort { .. } => &mut self.typed,
+                    let text = match stream {
+                        Stream::Stdout => self.out.feed(bytes),
+                        Stream::Stderr => self.error.feed(bytes),
+                        Stream::Stdin => self.typed.feed(bytes),
+                        Stream::ToPort { .. } | Stream::FromPort { .. } => {
+                            String::from_utf8_lossy(bytes).into_owned()
+                        }
                     };
-                    (record.at_us, word(*stream), decoder.feed(bytes))
+                    (record.at_us, word(*stream), text)
                 }
                 Event::End { .. }
                 | Event::Resize { .. }
@@ -83,12 +86,9 @@ impl RawText {
         };
         for line in text.split_inclusive('\n') {
             let line = line.replace('\n', "\\n").replace('\r', "\\r").replace('\t', "\\t");
-            // A blank at the end would not be seen.
-            let line =
-                line.strip_suffix(' ').map_or_else(|| line.clone(), |rest| format!("{rest}\\s"));
             writeln!(
                 out,
-                "{:>6}.{:06} {word:<7} {}",
+                "{}.{:06} {word:<7} {}",
                 at_us / 1_000_000,
                 at_us % 1_000_000,
                 visible(&line)

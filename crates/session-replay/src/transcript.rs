@@ -1,20 +1,22 @@
-//! The lines that were shown, in their order, for searching and for reading without a player.
+//! The lines of a session in their order, for searching and for reading without a player.
 
+use crate::interpreter::Interpreter;
+use crate::lines::Lines;
+use crate::screen::Screen;
 use crate::text::TextDecoder;
-use avt::observer::Transcript as Observed;
-use avt::{Line as Row, Terminal};
+use avt::parser::Function;
 use session_record::{Event, Opening, Step, Stream};
 
 const MAX_LINE_BYTES: usize = 64 << 10;
 
-/// A line, and when its last part was shown.
+/// A line, and when it was complete.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     pub at_us: u64,
     pub text: String,
 }
 
-/// Collects lines: of a terminal when they are final, otherwise as they come, standard error included.
+/// Collects lines: of a terminal when the screen showed them, otherwise as they come, standard error included.
 #[derive(Debug)]
 pub struct Transcript {
     kind: Kind,
@@ -23,18 +25,26 @@ pub struct Transcript {
 #[derive(Debug)]
 enum Kind {
     Terminal(Box<OnScreen>),
-    Plain { out: Open, error: Open },
+    Plain { out: Plain, error: Plain },
+    Raw { out: Box<Raw>, error: Box<Raw> },
 }
 
+#[derive(Debug)]
 struct OnScreen {
-    terminal: Terminal,
-    decoder: TextDecoder,
-    observed: Observed,
+    screen: Screen,
+    lines: Lines,
 }
 
 #[derive(Debug, Default)]
-struct Open {
+struct Plain {
     decoder: TextDecoder,
+    text: String,
+}
+
+/// All letters that were sent, also those that were covered at once.
+#[derive(Debug, Default)]
+struct Raw {
+    interpreter: Interpreter,
     text: String,
 }
 
@@ -42,52 +52,62 @@ impl Transcript {
     #[must_use]
     pub fn new(opening: &Opening) -> Self {
         let kind = if opening.access.terminal {
-            Kind::Terminal(Box::new(OnScreen::new()))
+            Kind::Terminal(Box::new(OnScreen {
+                screen: Screen::of(opening),
+                lines: Lines::default(),
+            }))
         } else {
-            Kind::Plain { out: Open::default(), error: Open::default() }
+            Kind::Plain { out: Plain::default(), error: Plain::default() }
         };
         Self { kind }
     }
 
-    /// The lines that a step makes final. On a screen of its own, as an editor has, a row counts when it changes.
+    /// The lines as they were sent, whatever the screen made of them: what was written over stands there with the
+    /// carriage returns and backspaces between. Control sequences are left out.
+    #[must_use]
+    pub fn raw() -> Self {
+        Self { kind: Kind::Raw { out: Box::default(), error: Box::default() } }
+    }
+
+    /// The lines that are complete with this step.
     pub fn step(&mut self, step: &Step) -> Vec<Line> {
         let Step::Known(record) = step else { return Vec::new() };
-        let texts = match (&mut self.kind, &record.event) {
-            (Kind::Terminal(screen), Event::Data { stream: Stream::Stdout, bytes }) => {
-                screen.feed(bytes)
-            }
-            (Kind::Terminal(screen), Event::Resize { columns, rows }) => {
-                let (columns, rows) = crate::screen::bounded(*columns, *rows);
-                screen.terminal.resize_with(columns, rows, &mut screen.observed)
-            }
+        let at_us = record.at_us;
+        match (&mut self.kind, &record.event) {
+            (Kind::Terminal(on_screen), event) => on_screen.event(at_us, event),
             (Kind::Plain { out, error: _ }, Event::Data { stream: Stream::Stdout, bytes }) => {
-                out.feed(bytes)
+                lines(at_us, out.feed(bytes))
             }
             (Kind::Plain { out: _, error }, Event::Data { stream: Stream::Stderr, bytes }) => {
-                error.feed(bytes)
+                lines(at_us, error.feed(bytes))
             }
-            _ => Vec::new(),
-        };
-        lines(record.at_us, texts)
+            (Kind::Raw { out, error: _ }, Event::Data { stream: Stream::Stdout, bytes }) => {
+                lines(at_us, out.feed(bytes))
+            }
+            (Kind::Raw { out: _, error }, Event::Data { stream: Stream::Stderr, bytes }) => {
+                lines(at_us, error.feed(bytes))
+            }
+            (Kind::Plain { .. } | Kind::Raw { .. }, _) => Vec::new(),
+        }
     }
 
     /// What is left when nothing more is shown.
+    #[must_use]
     pub fn finish(self, at_us: u64) -> Vec<Line> {
-        let texts = match self.kind {
-            Kind::Terminal(screen) => screen.observed.finish(&screen.terminal),
-            Kind::Plain { mut out, mut error } => {
-                let mut texts = Vec::new();
-                for open in [&mut out, &mut error] {
-                    let rest = open.decoder.finish();
-                    open.text.push_str(&rest);
-                    if !open.text.is_empty() {
-                        texts.push(std::mem::take(&mut open.text));
-                    }
-                }
-                texts
+        match self.kind {
+            Kind::Terminal(mut on_screen) => {
+                on_screen.lines.finish(on_screen.screen.terminal());
+                on_screen.take()
             }
-        };
-        lines(at_us, texts)
+            Kind::Plain { out, error } => {
+                let rest = |mut plain: Plain| {
+                    let rest = plain.decoder.finish();
+                    plain.text + &rest
+                };
+                lines(at_us, vec![rest(out), rest(error)])
+            }
+            Kind::Raw { out, error } => lines(at_us, vec![out.text, error.text]),
+        }
     }
 }
 
@@ -95,46 +115,39 @@ fn lines(at_us: u64, texts: Vec<String>) -> Vec<Line> {
     texts.into_iter().filter(|text| !text.is_empty()).map(|text| Line { at_us, text }).collect()
 }
 
-impl std::fmt::Debug for OnScreen {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("OnScreen")
-    }
-}
-
 impl OnScreen {
-    fn new() -> Self {
-        let (columns, rows) = crate::screen::bounded(0, 0);
-        #[expect(clippy::expect_used, reason = "both are at least 1")]
-        let terminal = Terminal::new(columns, rows).expect("a size of at least 1 by 1");
-        Self { terminal, decoder: TextDecoder::default(), observed: Observed::new() }
-    }
-
-    fn feed(&mut self, bytes: &[u8]) -> Vec<String> {
-        let before = self.alternate();
-        let text = self.decoder.feed(bytes);
-        let mut texts = self.terminal.feed_with(text.as_str(), &mut self.observed);
-        let after = self.alternate();
-        for (row, text) in after.iter().enumerate() {
-            if before.get(row) != Some(text) {
-                texts.push(text.clone());
+    fn event(&mut self, at_us: u64, event: &Event) -> Vec<Line> {
+        self.lines.time(at_us, self.screen.terminal());
+        match event {
+            Event::Data { stream: Stream::Stdout | Stream::Stderr, bytes } => {
+                let Self { screen, lines } = self;
+                lines.shown(at_us);
+                screen.feed_watched(bytes, &mut |terminal, function| {
+                    lines.watch(terminal, function);
+                });
             }
+            Event::Resize { columns, rows } => self.screen.resize(*columns, *rows),
+            Event::Data { .. }
+            | Event::End { .. }
+            | Event::Status { .. }
+            | Event::Connected { .. }
+            | Event::ConnectionError { .. }
+            | Event::Disconnected { .. }
+            | Event::Call { .. }
+            | Event::Notice { .. }
+            | Event::Frozen { .. }
+            | Event::Thawed { .. }
+            | Event::Marker { .. } => {}
         }
-        texts
+        self.take()
     }
 
-    fn alternate(&self) -> Vec<String> {
-        if self.terminal.active_screen_kind() != avt::ScreenKind::Alternate {
-            return Vec::new();
-        }
-        self.terminal.screen().visible_lines().map(row_text).collect()
+    fn take(&mut self) -> Vec<Line> {
+        self.lines.take().into_iter().map(|(at_us, text)| Line { at_us, text }).collect()
     }
 }
 
-fn row_text(row: &Row) -> String {
-    row.text().trim_end().to_owned()
-}
-
-impl Open {
+impl Plain {
     fn feed(&mut self, bytes: &[u8]) -> Vec<String> {
         let mut texts = Vec::new();
         for letter in self.decoder.feed(bytes).chars() {
@@ -145,6 +158,30 @@ impl Open {
                 self.text.push(letter);
             }
         }
+        texts
+    }
+}
+
+impl Raw {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "every other function shows no letter")]
+    fn feed(&mut self, bytes: &[u8]) -> Vec<String> {
+        let Self { interpreter, text } = self;
+        let mut texts = Vec::new();
+        interpreter.feed(bytes, &mut |function| {
+            match function {
+                Function::Print(letter) => text.push(letter),
+                Function::Cr => text.push('\r'),
+                Function::Bs => text.push('\u{8}'),
+                Function::Ht => text.push('\t'),
+                Function::Lf | Function::Nel => {
+                    texts.push(std::mem::take(text).trim_end_matches('\r').to_owned());
+                }
+                _ => {}
+            }
+            if text.len() >= MAX_LINE_BYTES {
+                texts.push(std::mem::take(text));
+            }
+        });
         texts
     }
 }

@@ -2,12 +2,18 @@
 //!
 //! Reads a folder of recordings, without a gateway and without a network. What a recording holds is decrypted with the
 //! caller's own age identities; without one there are still the facts, and whether anything was changed.
+//!
+//! Whoever has a recording's file and a key can read it without this program, so nothing here can force that reading is
+//! put on record; [`audit`] puts it there for those who want that. A gateway's API is what forces it.
 
+mod audit;
 mod export;
 mod folder;
 mod grep;
 mod hold;
+mod in_ledger;
 mod ls;
+mod note;
 mod play;
 mod show;
 mod tail;
@@ -22,6 +28,7 @@ Examples:
   weir sessions show ID --recordings DIR --identity auditor.key
   weir sessions play ID --recordings DIR --identity auditor.key --max-idle 2
   weir sessions grep 'rm -rf' --recordings DIR --identity auditor.key
+  weir sessions tail -f ID --recordings DIR --identity auditor.key
   weir sessions export ID --recordings DIR --identity auditor.key --format cast > session.cast
   weir sessions verify --recordings DIR --ledger DIR --ledger-key 'gateway+…'
 
@@ -44,6 +51,7 @@ enum SessionsCommand {
     Grep(grep::GrepArgs),
     Export(export::ExportArgs),
     Verify(verify::VerifyArgs),
+    Note(note::NoteArgs),
     Hold(hold::HoldArgs),
     Release(hold::ReleaseArgs),
 }
@@ -57,6 +65,7 @@ pub(crate) fn run(args: &SessionsArgs, console: &mut Console) -> Result<Outcome,
         SessionsCommand::Grep(args) => grep::run(args, console),
         SessionsCommand::Export(args) => export::run(args, console),
         SessionsCommand::Verify(args) => verify::run(args, console),
+        SessionsCommand::Note(args) => note::run(args, console),
         SessionsCommand::Hold(args) => hold::run(args, console),
         SessionsCommand::Release(args) => hold::release(args, console),
     }

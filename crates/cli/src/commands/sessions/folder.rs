@@ -1,13 +1,21 @@
 //! What all commands about recordings share: where they are, which are meant, and the keys at hand.
 
 use crate::exit::ExpectedError;
-use session_record::{Keys, Opening, Reader, SessionId};
+use ledger_model::SessionOpened;
+use session_record::{Keys, Reader, SessionId};
+use session_replay::quoted;
 use session_store::{
     AgeIdentities, Condition, FetchError, Listed, RecordingSource, Recordings, UnwrapKey,
     unwrap_keys,
 };
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// The state of a session that the ledger knows and the folder does not.
+pub(crate) const MISSING: &str = "missing";
+const MAX_TEXT_BYTES: u64 = 1 << 20;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct FolderArgs {
@@ -42,7 +50,7 @@ pub(crate) struct FilterArgs {
     /// exec, attach, port-forward, debug, logs, proxy, …
     #[arg(long)]
     pub(crate) verb: Option<String>,
-    /// open, sealed, recovered, damaged or unreadable
+    /// open, sealed, recovered, damaged, unreadable, or missing, which the ledger knows
     #[arg(long)]
     pub(crate) state: Option<String>,
     /// Whose command line has this text
@@ -84,9 +92,25 @@ impl FilterArgs {
             && is(&self.namespace, access.namespace.as_deref())
             && is(&self.name, access.name.as_deref())
             && is(&self.verb, Some(&access.verb))
-            && self.command.as_deref().is_none_or(|text| access.command.join(" ").contains(text))
+            && self.command.as_deref().is_none_or(|text| quoted(&access.command).contains(text))
             && self.since.is_none_or(|since| opening.at_ms >= since)
             && self.until.is_none_or(|until| opening.at_ms < until)
+    }
+
+    /// As far as a ledger's entry says.
+    pub(crate) fn wants_opened(&self, at_ms: i64, opened: &SessionOpened) -> bool {
+        let is = |wanted: &Option<String>, found: Option<&str>| {
+            wanted.as_deref().is_none_or(|wanted| Some(wanted) == found)
+        };
+        is(&self.user, Some(&opened.user))
+            && is(&self.cluster, Some(&opened.cluster))
+            && is(&self.verb, Some(&opened.verb))
+            && is(&self.namespace, opened.namespace.as_deref())
+            && is(&self.name, opened.object.as_deref())
+            && is(&self.state, Some(MISSING))
+            && self.command.is_none()
+            && self.since.is_none_or(|since| at_ms >= since)
+            && self.until.is_none_or(|until| at_ms < until)
     }
 
     const fn wants_everything(&self) -> bool {
@@ -143,10 +167,7 @@ impl KeyArgs {
     fn unwrappers(&self) -> Result<Vec<Arc<dyn UnwrapKey>>, ExpectedError> {
         let mut all: Vec<Arc<dyn UnwrapKey>> = Vec::new();
         for path in &self.identity {
-            let text = std::fs::read_to_string(path).map_err(|source| ExpectedError::ReadFile {
-                path: path.display().to_string(),
-                source,
-            })?;
+            let text = read_text(path)?;
             let identities = AgeIdentities::parse(&text).map_err(failed)?;
             all.push(Arc::new(identities));
         }
@@ -201,30 +222,43 @@ pub(crate) fn state_word(listed: &Listed) -> &'static str {
 }
 
 /// `namespace/name`, as far as there is one.
-pub(crate) fn place(opening: &Opening) -> String {
-    let parts = [opening.access.namespace.as_deref(), opening.access.name.as_deref()];
-    parts.into_iter().flatten().collect::<Vec<_>>().join("/")
+pub(crate) fn place(namespace: &str, name: &str) -> String {
+    let parts = [namespace, name].into_iter().filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join("/")
 }
 
-/// Arguments with their borders shown where they need it.
-pub(crate) fn command_line(command: &[String]) -> String {
-    let plain = |argument: &String| {
-        !argument.is_empty()
-            && argument
-                .chars()
-                .all(|letter| letter.is_ascii_alphanumeric() || "@%+=:,./-_".contains(letter))
+/// A small text file, such as one with keys.
+pub(crate) fn read_text(path: &Path) -> Result<String, ExpectedError> {
+    let read = || {
+        let mut text = String::new();
+        File::open(path)?.take(MAX_TEXT_BYTES).read_to_string(&mut text)?;
+        Ok(text)
     };
-    let words: Vec<String> = command
-        .iter()
-        .map(|argument| {
-            if plain(argument) {
-                argument.clone()
-            } else {
-                format!("'{}'", argument.replace('\'', "'\\''"))
-            }
-        })
-        .collect();
-    words.join(" ")
+    let shown = || path.display().to_string();
+    read().map_err(|source| ExpectedError::ReadFile { path: shown(), source })
+}
+
+/// Seconds, or `h:mm:ss.t` as everything here prints times.
+pub(crate) fn parse_moment(text: &str) -> Result<u64, String> {
+    let wrong = || "write seconds as 75.5, or h:mm:ss.t as 0:01:15.5".to_owned();
+    let mut seconds = 0.0;
+    for part in text.split(':') {
+        let part: f64 = part.parse().or(Err(wrong()))?;
+        if !(0.0..1e9).contains(&part) {
+            return Err(wrong());
+        }
+        seconds = seconds * 60.0 + part;
+    }
+    micros(seconds).ok_or_else(wrong)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the range was looked at"
+)]
+pub(crate) fn micros(seconds: f64) -> Option<u64> {
+    (0.0..1e12).contains(&seconds).then(|| (seconds * 1e6).round() as u64)
 }
 
 /// `h:mm:ss.t` of microseconds.

@@ -1,26 +1,29 @@
 //! `weir sessions hold` and `release`.
 
+use super::audit::AuditArgs;
 use super::folder::{FolderArgs, failed};
 use crate::exit::ExpectedError;
 use crate::{Console, Outcome};
+use ledger_model::Fact;
+use report_formats::visible;
 use session_store::{Hold, RealDisk};
 use std::io::Write as _;
 
 /// Keep a recording from being deleted when its time is over
 ///
-/// A gateway that has a ledger writes holds into it when they come over its API; here only the folder knows.
+/// Here the folder is told, and an audit ledger where one is given; a gateway enters holds into its own ledger when
+/// they come over its API.
 #[derive(Debug, clap::Args)]
 pub(crate) struct HoldArgs {
     /// The session's id, or its beginning
     id: String,
-    #[command(flatten)]
-    folder: FolderArgs,
     /// Why, for whoever asks later
     #[arg(long)]
     why: String,
-    /// Who wants it
-    #[arg(long, env = "USER")]
-    by: String,
+    #[command(flatten)]
+    folder: FolderArgs,
+    #[command(flatten)]
+    audit: AuditArgs,
 }
 
 /// Let a held recording be deleted when its time is over
@@ -28,28 +31,33 @@ pub(crate) struct HoldArgs {
 pub(crate) struct ReleaseArgs {
     /// The session's id, or its beginning
     id: String,
+    /// Why, for whoever asks later
+    #[arg(long, default_value = "")]
+    why: String,
     #[command(flatten)]
     folder: FolderArgs,
-    /// Who wanted it
-    #[arg(long, env = "USER")]
-    by: String,
+    #[command(flatten)]
+    audit: AuditArgs,
 }
 
 pub(crate) fn run(args: &HoldArgs, console: &mut Console) -> Result<Outcome, ExpectedError> {
     let session = args.folder.find(&args.id)?;
-    let hold = Hold {
-        by: args.by.clone(),
-        why: args.why.clone(),
-        at_ms: chrono::Utc::now().timestamp_millis(),
-    };
+    let (by, why) = (args.audit.by.clone(), args.why.clone());
+    let hold =
+        Hold { by: by.clone(), why: why.clone(), at_ms: chrono::Utc::now().timestamp_millis() };
     args.folder.open()?.hold(&RealDisk, session, hold).map_err(failed)?;
+    args.audit.append(&[Fact::HoldPlaced { session: session.to_string(), by, why }])?;
     writeln!(console.out, "session {session} is held")?;
     Ok(Outcome::Yes)
 }
 
 pub(crate) fn release(args: &ReleaseArgs, console: &mut Console) -> Result<Outcome, ExpectedError> {
     let session = args.folder.find(&args.id)?;
-    args.folder.open()?.lift(&RealDisk, session, &args.by).map_err(failed)?;
-    writeln!(console.out, "session {session} is not held by {} any more", args.by)?;
+    let (by, why) = (args.audit.by.clone(), args.why.clone());
+    // What ends a hold is on record before it is over.
+    let lifted = Fact::HoldLifted { session: session.to_string(), by: by.clone(), why };
+    args.audit.append(&[lifted])?;
+    args.folder.open()?.lift(&RealDisk, session, &by).map_err(failed)?;
+    writeln!(console.out, "session {session} is not held by {} any more", visible(&by))?;
     Ok(Outcome::Yes)
 }

@@ -1,18 +1,25 @@
 //! `weir sessions show`.
 
-use super::folder::{FolderArgs, KeyArgs, clock, fetch, place, state_word};
+mod text;
+
+use super::audit::AuditArgs;
+use super::folder::{FolderArgs, KeyArgs, failed, fetch};
+use super::in_ledger::{LedgerArgs, View};
 use super::ls;
+use super::verify::{self, Verified};
 use crate::exit::ExpectedError;
 use crate::{Console, Outcome};
-use report_formats::{Palette, Role, json, visible};
+use report_formats::json;
 use serde_json::{Value, json};
-use session_formats::{ending_text, moment};
-use session_record::Opening;
-use session_replay::{CommandLine, FileEntry, Source, Story};
-use session_store::{Condition, Hold, Listed};
-use std::io::{self, Write};
+use session_formats::{file_json, moment};
+use session_record::SessionId;
+use session_replay::{CommandLine, Story};
+use session_store::{Hold, Listed, Note, Recordings};
 
 /// Show one session: who, where, what was run, which files went through
+///
+/// With --identity also what is in the recording. With the ledger also who read it, and whether it is the one that was
+/// acknowledged.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ShowArgs {
     /// The session's id, or its beginning
@@ -21,15 +28,13 @@ pub(crate) struct ShowArgs {
     folder: FolderArgs,
     #[command(flatten)]
     keys: KeyArgs,
+    #[command(flatten)]
+    ledger: LedgerArgs,
+    #[command(flatten)]
+    audit: AuditArgs,
     /// How to print it
-    #[arg(
-        short,
-        long,
-        value_enum,
-        value_name = "FORMAT",
-        default_value_t,
-        help_heading = "Output"
-    )]
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
+    #[arg(help_heading = "Output")]
     output: ShowFormat,
 }
 
@@ -42,199 +47,103 @@ enum ShowFormat {
     Json,
 }
 
+/// Everything that is known of one session.
+struct Known {
+    listed: Listed,
+    verified: Verified,
+    /// Where a key opens what was shown.
+    story: Option<Story>,
+    holds: Vec<Hold>,
+    notes: Vec<Note>,
+    /// None where no ledger was asked.
+    views: Option<Vec<View>>,
+}
+
 pub(crate) fn run(args: &ShowArgs, console: &mut Console) -> Result<Outcome, ExpectedError> {
     let recordings = args.folder.open()?;
     let session = args.folder.find(&args.id)?;
     let listed = recordings.look(session).map_err(fetch)?;
-    let story = if args.keys.identity.is_empty() { None } else { Some(told(args, &listed)?) };
-    let holds = recordings.holds(session).map_err(super::folder::failed)?;
+    let ledger = args.ledger.read(console)?;
+    let keys = args.keys.keys(&recordings, session)?;
+    let verified = verify::one(&recordings, session, &keys, ledger.as_ref())?;
+    let story = if keys.output.is_some() {
+        args.audit.viewed(session, "show")?;
+        told(args, &recordings, session)?
+    } else {
+        None
+    };
+    let known = Known {
+        listed,
+        verified,
+        story,
+        holds: recordings.holds(session).map_err(failed)?,
+        notes: recordings.notes(session).map_err(failed)?,
+        views: ledger.map(|mut ledger| ledger.take_views(session)),
+    };
     match args.output {
-        ShowFormat::Text => text(&listed, story.as_ref(), &holds, console)?,
-        ShowFormat::Json => {
-            let report = report(&listed, story.as_ref(), &holds);
-            json::write_pretty(&mut console.out, &report)?;
-        }
+        ShowFormat::Text => text::write(&known, console)?,
+        ShowFormat::Json => json::write_pretty(&mut console.out, &report(&known))?,
     }
     Ok(Outcome::Yes)
 }
 
-fn told(args: &ShowArgs, listed: &Listed) -> Result<Story, ExpectedError> {
-    let mut reader = args.keys.reader(&args.folder.open()?, listed.session)?;
+/// None where the recording breaks off before its end; what is wrong is for the verification to say.
+fn told(
+    args: &ShowArgs,
+    recordings: &Recordings,
+    session: SessionId,
+) -> Result<Option<Story>, ExpectedError> {
+    let mut reader = args.keys.reader(recordings, session)?;
     let mut story = Story::new(reader.opening());
-    while let Some(step) = reader.next_step().map_err(super::folder::failed)? {
+    // What comes before a break was authenticated, and is told.
+    while let Ok(Some(step)) = reader.next_step() {
         story.step(&step);
     }
-    Ok(story)
+    story.finish();
+    Ok(Some(story))
 }
 
-fn report(listed: &Listed, story: Option<&Story>, holds: &[Hold]) -> Value {
+fn report(known: &Known) -> Value {
+    let Known { listed, verified, story, holds, notes, views } = known;
     let mut report = ls::item(listed);
     let Some(object) = report.as_object_mut() else { return report };
-    object.insert("apiVersion".to_owned(), json!(json::API_VERSION));
-    object.insert("kind".to_owned(), json!("Session"));
-    object.insert(
-        "holds".to_owned(),
-        holds
-            .iter()
-            .map(|hold| json!({ "by": hold.by, "why": hold.why, "at": moment(hold.at_ms) }))
-            .collect(),
-    );
+    let mut insert = |name: &str, value: Value| {
+        object.insert(name.to_owned(), value);
+    };
+    insert("apiVersion", json!(json::API_VERSION));
+    insert("kind", json!("Session"));
+    insert("verification", verified.json());
+    let hold = |hold: &Hold| json!({ "by": hold.by, "why": hold.why, "at": moment(hold.at_ms) });
+    insert("holds", holds.iter().map(hold).collect());
+    let note = |note: &Note| json!({ "by": note.by, "writtenAt": moment(note.written_at_ms), "atUs": note.at_us, "text": note.text });
+    insert("notes", notes.iter().map(note).collect());
+    let view = |view: &View| json!({ "by": view.by, "how": view.how, "at": moment(view.at_ms) });
+    insert("views", views.as_ref().map_or(Value::Null, |views| views.iter().map(view).collect()));
     if let Some(story) = story {
-        object.insert("commands".to_owned(), story.commands().iter().map(command_json).collect());
-        object.insert("files".to_owned(), story.files().iter().map(file_json).collect());
-        let moments = story.moments.iter().map(|moment| json!({ "atUs": moment.at_us, "kind": moment.kind.word(), "text": moment.text }));
-        object.insert("moments".to_owned(), moments.collect());
-        let ports = story.ports.iter().map(|port| {
-            json!({ "atUs": port.at_us, "port": port.port, "toPortBytes": port.to_port_bytes, "fromPortBytes": port.from_port_bytes })
-        });
-        object.insert("ports".to_owned(), ports.collect());
-        object.insert("inputBytes".to_owned(), json!(story.input_bytes));
-        object.insert("outputBytes".to_owned(), json!(story.output_bytes));
-        object.insert("status".to_owned(), json!(story.status));
+        insert("commands", story.commands().iter().map(command_json).collect());
+        insert("moreCommands", json!(story.n_more_commands()));
+        insert("files", story.files().iter().map(file_json).collect());
+        insert("moreFiles", json!(story.file_list().n_more));
+        let moment = |moment: &session_replay::Moment| json!({ "atUs": moment.at_us, "kind": moment.kind.word(), "text": moment.text });
+        insert("moments", story.moments.iter().map(moment).collect());
+        let port = |port: &session_replay::Port| {
+            json!({
+                "atUs": port.at_us, "connection": port.connection, "port": port.port,
+                "toPortBytes": port.to_port_bytes, "fromPortBytes": port.from_port_bytes,
+            })
+        };
+        insert("ports", story.ports.iter().map(port).collect());
+        insert("inputBytes", json!(story.input_bytes));
+        insert("outputBytes", json!(story.output_bytes));
+        insert("status", json!(story.status));
     }
     report
 }
 
 fn command_json(command: &CommandLine) -> Value {
-    json!({ "atUs": command.at_us, "text": command.text, "source": source_word(command.source) })
-}
-
-fn file_json(file: &FileEntry) -> Value {
-    let warnings: Vec<&str> = file.warnings.iter().map(|warning| warning.text()).collect();
+    let CommandLine { at_us, begun_us, text, prompt, source, keys_say } = command;
     json!({
-        "atUs": file.at_us, "path": file.path, "size": file.size, "mode": format!("{:o}", file.mode), "link": file.link,
-        "direction": match file.direction {
-            session_replay::Direction::Upload => "upload",
-            session_replay::Direction::Download => "download",
-        },
-        "sha256": file.sha256.map(|digest| hex(&digest)), "warnings": warnings,
+        "atUs": at_us, "begunUs": begun_us, "text": text, "prompt": prompt, "source": source.word(),
+        "keysSay": keys_say.word(),
     })
-}
-
-/// Where a command line is from, as one word.
-const fn source_word(source: Source) -> &'static str {
-    match source {
-        Source::Arguments => "argv",
-        Source::Screen => "screen",
-        Source::Input => "input",
-        Source::Hidden => "hidden",
-    }
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn text(
-    listed: &Listed,
-    story: Option<&Story>,
-    holds: &[Hold],
-    console: &mut Console,
-) -> io::Result<()> {
-    let palette = console.out_palette;
-    let out = &mut console.out;
-    row(out, "session", &listed.session.to_string())?;
-    row(out, "state", state_word(listed))?;
-    if let Some(opening) = listed.opening() {
-        facts(out, opening)?;
-    }
-    match &listed.condition {
-        Condition::Open { .. } => {}
-        Condition::Unreadable { why } => row(out, "why", &why.to_string())?,
-        Condition::Sealed { seal, .. } => {
-            row(out, "took", &clock(seal.last_us))?;
-            row(out, "ended", &ending_text(&seal.ending))?;
-        }
-    }
-    for hold in holds {
-        row(out, "hold", &format!("{} ({}, {})", hold.why, hold.by, moment(hold.at_ms)))?;
-    }
-    match story {
-        Some(story) => told_text(out, palette, story),
-        None => writeln!(out, "\ngive --identity FILE to see what was run"),
-    }
-}
-
-fn row(out: &mut dyn Write, name: &str, value: &str) -> io::Result<()> {
-    writeln!(out, "{name:<12} {}", visible(value))
-}
-
-fn facts(out: &mut dyn Write, opening: &Opening) -> io::Result<()> {
-    let access = &opening.access;
-    row(out, "began", &moment(opening.at_ms))?;
-    row(out, "user", &opening.user.name)?;
-    row(out, "groups", &opening.user.groups.join(", "))?;
-    row(out, "proven by", &opening.user.proof)?;
-    row(out, "from", &opening.client.address)?;
-    row(out, "cluster", &opening.cluster)?;
-    row(out, "verb", &access.verb)?;
-    row(out, "where", &place(opening))?;
-    if let Some(container) = &access.container {
-        row(out, "container", container)?;
-    }
-    if !access.command.is_empty() {
-        row(out, "command", &super::folder::command_line(&access.command))?;
-    }
-    if let Some(reason) = &opening.reason {
-        row(out, "reason", reason)?;
-    }
-    row(out, "allowed by", &opening.rule)?;
-    row(out, "recorded by", &opening.gateway)
-}
-
-fn told_text(out: &mut dyn Write, palette: Palette, story: &Story) -> io::Result<()> {
-    row(
-        out,
-        "bytes",
-        &format!("{} typed or sent, {} shown", story.input_bytes, story.output_bytes),
-    )?;
-    if !story.commands().is_empty() {
-        writeln!(out, "\ncommands")?;
-    }
-    for command in story.commands() {
-        let text = match command.source {
-            Source::Hidden => "(something was typed that the screen did not show)".to_owned(),
-            Source::Arguments | Source::Screen | Source::Input => {
-                visible(&command.text).to_string()
-            }
-        };
-        let source = palette.paint(Role::Faint, &format!("{:<6}", source_word(command.source)));
-        writeln!(out, "  {}  {source}  {text}", clock(command.at_us))?;
-    }
-    if !story.files().is_empty() {
-        writeln!(out, "\nfiles")?;
-    }
-    for file in story.files() {
-        let digest = file.sha256.map_or_else(|| "-".to_owned(), |digest| hex(&digest));
-        writeln!(out, "  {digest:<64}  {:>12}  {}", file.size, visible(&file.path))?;
-        for warning in &file.warnings {
-            writeln!(out, "    {}", palette.paint(Role::Warning, warning.text()))?;
-        }
-    }
-    if !story.ports.is_empty() {
-        writeln!(out, "\nconnections")?;
-    }
-    for port in &story.ports {
-        writeln!(
-            out,
-            "  {}  port {:<5}  {} sent, {} answered",
-            clock(port.at_us),
-            port.port,
-            port.to_port_bytes,
-            port.from_port_bytes
-        )?;
-    }
-    if !story.moments.is_empty() {
-        writeln!(out, "\nmoments")?;
-    }
-    for moment in &story.moments {
-        writeln!(
-            out,
-            "  {}  {:<16}  {}",
-            clock(moment.at_us),
-            moment.kind.word(),
-            visible(&moment.text)
-        )?;
-    }
-    Ok(())
 }

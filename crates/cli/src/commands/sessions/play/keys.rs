@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 pub(super) enum Key {
     Quit,
     Pause,
+    Step,
+    Begin,
     Faster,
     Slower,
     Forward,
@@ -63,6 +65,8 @@ fn meaning(event: &Event) -> Option<Key> {
         KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => Some(Key::Quit),
         KeyCode::Char('q') | KeyCode::Esc => Some(Key::Quit),
         KeyCode::Char(' ') => Some(Key::Pause),
+        KeyCode::Char('.') => Some(Key::Step),
+        KeyCode::Char('0') => Some(Key::Begin),
         KeyCode::Char('+' | '=') => Some(Key::Faster),
         KeyCode::Char('-') => Some(Key::Slower),
         KeyCode::Right => Some(Key::Forward),
