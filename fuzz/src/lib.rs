@@ -6,12 +6,14 @@
 
 mod batch;
 mod flow;
+mod ledger;
 mod manifest;
 mod recording;
 mod test_file;
 
 pub use batch::{answered, batch};
 pub use flow::{flow, flows_of};
+pub use ledger::{ledger, ledger_read};
 pub use manifest::manifest;
 pub use recording::{recording, steps_read};
 pub use test_file::test_file;

@@ -30,9 +30,10 @@ fn errors(findings: &[Finding]) -> Vec<&Finding> {
 
 #[test]
 fn targets_run_on_their_seeds() {
-    let targets: [(&str, fuzz::Target); 5] = [
+    let targets: [(&str, fuzz::Target); 6] = [
         ("batch", fuzz::batch),
         ("flow", fuzz::flow),
+        ("ledger", fuzz::ledger),
         ("manifest", fuzz::manifest),
         ("recording", fuzz::recording),
         ("test_file", fuzz::test_file),
@@ -43,6 +44,13 @@ fn targets_run_on_their_seeds() {
             // Cut in the middle, as a fuzzer does first.
             target(bytes.get(..bytes.len() / 2).unwrap());
         }
+    }
+}
+
+#[test]
+fn good_ledger_files_are_read() {
+    for (path, bytes) in files_of("ledger") {
+        assert!(fuzz::ledger_read(&bytes), "{}", path.display());
     }
 }
 

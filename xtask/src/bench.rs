@@ -8,6 +8,7 @@ mod agreement;
 mod engine;
 mod lab_truth;
 mod lab_up;
+mod ledger;
 mod plane;
 mod start;
 
@@ -71,6 +72,11 @@ const BENCHES: &[Bench] = &[
         name: "oracle",
         about: "the engine against the naive oracle on random verdicts; fails on a difference",
         measure: |root, arguments| engine::compare(root, arguments.verdicts, arguments.seed),
+    },
+    Bench {
+        name: "ledger",
+        about: "durable entries a second, and verification, beside what the disk alone does",
+        measure: |root, _| ledger::measure(root),
     },
     Bench {
         name: "dataplane",

@@ -8,6 +8,7 @@ pub(crate) struct Latencies {
     each: Vec<Duration>,
     entries: u64,
     time: Duration,
+    cpu: Option<Duration>,
 }
 
 impl Latencies {
@@ -27,6 +28,10 @@ impl Latencies {
         self
     }
 
+    pub(crate) fn with_cpu(self, cpu: Duration) -> Self {
+        Self { cpu: Some(cpu), ..self }
+    }
+
     fn at(&self, share: f64) -> Duration {
         #[expect(
             clippy::cast_possible_truncation,
@@ -44,6 +49,13 @@ impl fmt::Display for Latencies {
         #[expect(clippy::cast_precision_loss, reason = "some millions")]
         let rate = self.entries as f64 / self.time.as_secs_f64();
         let (p50, p99) = (self.at(0.5), self.at(0.99));
-        write!(out, "{rate:.0} entries/s, p50 {p50:.0?}, p99 {p99:.0?}")
+        write!(out, "{rate:.0} entries/s, p50 {p50:.0?}, p99 {p99:.0?}")?;
+        #[expect(clippy::cast_precision_loss, reason = "some millions")]
+        match self.cpu {
+            Some(cpu) => {
+                write!(out, ", {:.1} µs of CPU each", cpu.as_secs_f64() * 1e6 / self.entries as f64)
+            }
+            None => Ok(()),
+        }
     }
 }

@@ -211,6 +211,8 @@ impl Cosigner {
             self.state.cosigned = head.size;
             return Ok(());
         }
+        // A copy of a ledger has no such folder yet.
+        self.disk.create_folder(&self.layout.own())?;
         let new = self.layout.own().join("checkpoint-cosigned-new");
         self.disk.write_file(&new, &bytes)?;
         self.disk.rename(&new, &path)?;

@@ -124,10 +124,16 @@ pub(crate) fn open(options: LedgerOptions, queue: Arc<Queue>) -> Result<Opened, 
         .name("ledger-publisher".into())
         .spawn(move || publisher.run(&receiver, &progress, publish_after))
         .map_err(OpenError::Threads)?;
+    let (disk, own, ended) = (writer.disk.clone(), writer.layout.own(), watching.clone());
     let ahead = move || {
-        writer.run();
+        let last = writer.run();
         // The publisher ends when nothing more can come. What it had to say is in `progress`.
         if let Err(_panicked) = behind.join() {}
+        let Progress { committed, published, failed } = ended.borrow().clone();
+        if failed.is_none() && published == committed.size {
+            // All that it had is published. Left behind, it would be read once more and found to have nothing new.
+            if let Err(_left_behind) = disk.remove(&segment_path(&own, last)) {}
+        }
         drop(lock);
     };
     let thread = std::thread::Builder::new().name("ledger-writer".into()).spawn(ahead);

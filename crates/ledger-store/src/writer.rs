@@ -50,7 +50,8 @@ struct Commit {
 }
 
 impl Writer {
-    pub(crate) fn run(mut self) {
+    /// Writes until the queue is closed; then the number of the segment that it wrote last.
+    pub(crate) fn run(mut self) -> u64 {
         loop {
             match self.queue.take(self.heartbeat) {
                 Taken::Requests(requests) => self.serve(requests),
@@ -59,7 +60,7 @@ impl Writer {
                         self.commit(beat);
                     }
                 }
-                Taken::Closed => return,
+                Taken::Closed => return self.journal.number(),
             }
         }
     }

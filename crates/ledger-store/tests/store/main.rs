@@ -3,6 +3,8 @@
 #![cfg(test)]
 
 mod faults;
+mod fixture;
+mod interop;
 mod killed;
 mod mirrored;
 mod mutations;

@@ -66,6 +66,16 @@ fn cosigner(folder: &Path, witnesses: Vec<WitnessAddress>, quorum: usize) -> Cos
     Cosigner::new(options).unwrap()
 }
 
+/// Has one witness sign a ledger; the witness's public key.
+pub(crate) async fn cosign_once(folder: &Path, state: &Path) -> String {
+    let serving = Serving::start(state, 1, None).await;
+    let mut cosigner = cosigner(folder, vec![serving.address(1)], 1);
+    cosigner.round().await;
+    assert_eq!(troubles(&cosigner), [None]);
+    serving.stop().await;
+    witness_key(1).public().to_string()
+}
+
 async fn grow(folder: &Path, entries: u64) {
     let ledger = Ledger::open(options(folder)).unwrap();
     ledger.append_all((0..entries).map(viewed).collect()).await.unwrap();
@@ -153,6 +163,17 @@ async fn a_witness_remembers_over_restarts_and_refuses_an_older_state() {
     assert_eq!((asks.state().cosigned, troubles(&asks)), (27, vec![None]));
     let events = serving.events.lock().unwrap().join("\n");
     assert!(events.contains("refused") && events.contains("signed 27 entries"), "{events}");
+}
+
+#[tokio::test]
+async fn a_copy_of_a_ledger_can_be_signed_too() {
+    let (folder, state) = (Folder::new("copied-ledger"), Folder::new("copied-witness"));
+    grow(&folder.0, 1).await;
+    std::fs::remove_dir_all(folder.0.join(".weir")).unwrap();
+    let serving = Serving::start(&state.0, 1, None).await;
+    let mut asks = cosigner(&folder.0, vec![serving.address(1)], 1);
+    asks.round().await;
+    assert_eq!((asks.state().cosigned, asks.state().trouble.clone()), (3, None));
 }
 
 #[tokio::test]
