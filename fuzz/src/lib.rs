@@ -9,6 +9,7 @@ mod flow;
 mod ledger;
 mod manifest;
 mod recording;
+mod replay;
 mod test_file;
 
 pub use batch::{answered, batch};
@@ -16,6 +17,7 @@ pub use flow::{flow, flows_of};
 pub use ledger::{ledger, ledger_read};
 pub use manifest::manifest;
 pub use recording::{recording, steps_read};
+pub use replay::{commands_found, replay};
 pub use test_file::test_file;
 
 use finding_model::{Finding, SourceFiles};

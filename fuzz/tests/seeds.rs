@@ -36,6 +36,7 @@ fn targets_run_on_their_seeds() {
         ("ledger", fuzz::ledger),
         ("manifest", fuzz::manifest),
         ("recording", fuzz::recording),
+        ("replay", fuzz::replay),
         ("test_file", fuzz::test_file),
     ];
     for (folder, target) in targets {
@@ -69,6 +70,16 @@ fn good_recordings_are_read_whole() {
         ("raw.bin", None),
     ];
     assert_eq!(read, expected.map(|(name, steps)| (name.to_owned(), steps)));
+}
+
+#[test]
+fn command_lines_of_good_sessions_are_found() {
+    let found = |name: &str| {
+        let files = files_of("replay");
+        let (_, bytes) = files.iter().find(|(path, _)| path.ends_with(name)).unwrap();
+        fuzz::commands_found(bytes)
+    };
+    assert_eq!(["bash", "busybox-withheld", "tmux"].map(found), [14, 5, 6]);
 }
 
 #[test]

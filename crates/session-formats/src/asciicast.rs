@@ -7,6 +7,7 @@
 
 use crate::export::Input;
 use safe_output::json::{write_line, write_part};
+use safe_output::visible;
 use serde_json::{Value, json};
 use session_record::{Event, Opening, Step, Stream};
 use session_replay::{SafeStream, TextDecoder, quoted};
@@ -32,7 +33,7 @@ pub(crate) struct Asciicast {
 
 impl Asciicast {
     pub(crate) fn new(version: Version, opening: &Opening) -> Self {
-        let command = quoted(&opening.access.command);
+        let command = visible(&quoted(&opening.access.command)).into_owned();
         let seconds = opening.at_ms.div_euclid(1000);
         let title = format!("session {}", opening.session);
         let header = match version {
@@ -83,7 +84,7 @@ impl Asciicast {
                 let text = self.typed.feed(bytes);
                 if text.is_empty() { Ok(()) } else { self.event(at_us, "i", &text, out) }
             }
-            Event::Marker { by: _, text } => self.event(at_us, "m", text, out),
+            Event::Marker { by: _, text } => self.event(at_us, "m", &visible(text), out),
             Event::Status { text } if self.version == Version::V3 => match exit_code(text) {
                 Some(code) => self.event(at_us, "x", &code, out),
                 None => Ok(()),

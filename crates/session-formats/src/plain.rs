@@ -86,6 +86,9 @@ impl RawText {
         };
         for line in text.split_inclusive('\n') {
             let line = line.replace('\n', "\\n").replace('\r', "\\r").replace('\t', "\\t");
+            // A blank at the end would not be seen.
+            let line =
+                line.strip_suffix(' ').map_or_else(|| line.clone(), |rest| format!("{rest}\\s"));
             writeln!(
                 out,
                 "{}.{:06} {word:<7} {}",

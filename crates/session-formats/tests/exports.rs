@@ -114,16 +114,16 @@ fn lines_for_people() {
     "#]]
     .assert_eq(&text(Format::Text, Input::LeftOut));
     expect![[r#"
-             0.000010 resize  100x30
-             0.001000 stdout  $ 
-             0.500000 stdin   (3 bytes, left out)
-             0.501000 stdout  id\r\n
-             0.501000 stdout  uid=0 
-             0.502000 stdout  ä\u{1b}]52;c;eA==\u{7}\r\n
-             0.600000 stdin   (3 bytes, withheld)
-             0.700000 resize  80x24
-             2.000000 marker  here (bob)
-             2.500000 status  {"status":"Success"}
+        0.000010 resize  100x30
+        0.001000 stdout  $\s
+        0.500000 stdin   (3 bytes, left out)
+        0.501000 stdout  id\r\n
+        0.501000 stdout  uid=0\s
+        0.502000 stdout  ä\u{1b}]52;c;eA==\u{7}\r\n
+        0.600000 stdin   (3 bytes, withheld)
+        0.700000 resize  80x24
+        2.000000 marker  here (bob)
+        2.500000 status  {"status":"Success"}
     "#]]
     .assert_eq(&text(Format::RawText, Input::LeftOut));
 }

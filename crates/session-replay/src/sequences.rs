@@ -4,9 +4,10 @@
 //! that a terminal would answer, and no mode but those that change what is shown.
 
 use crate::interpreter::Interpreter;
-use crate::text::in_cell;
+use crate::text::{in_cell, is_hidden};
 use avt::parser::{AnsiMode, CtcOp, DecMode, EdScope, ElScope, Function, SgrOp, TbcScope};
 use avt::{Charset, Color};
+use unicode_width::UnicodeWidthChar as _;
 
 /// Passes on what a terminal was told to show, and nothing else.
 #[derive(Debug, Default)]
@@ -26,7 +27,11 @@ impl SafeStream {
 #[expect(clippy::wildcard_enum_match_arm, reason = "the others have one number")]
 fn write(out: &mut String, function: &Function) {
     match function {
-        Function::Print(letter) => out.push(in_cell(*letter)),
+        Function::Print(letter) => {
+            // In as many columns, so that what follows stands where it stood.
+            let columns = letter.width().filter(|_| is_hidden(*letter)).unwrap_or(1).max(1);
+            out.extend(std::iter::repeat_n(in_cell(*letter), columns));
+        }
         Function::Bs => out.push('\u{8}'),
         Function::Ht => out.push('\t'),
         Function::Lf => out.push('\n'),

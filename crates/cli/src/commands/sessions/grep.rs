@@ -67,7 +67,12 @@ pub(crate) fn run(args: &GrepArgs, console: &mut Console) -> Result<Outcome, Exp
     let pattern = RegexBuilder::new(&args.pattern)
         .case_insensitive(args.ignore_case)
         .build()
-        .map_err(|why| ExpectedError::Usage(format!("this is no regular expression: {why}")))?;
+        .map_err(|why| {
+            // The lines before show the pattern once more.
+            let why = why.to_string();
+            let why = why.lines().last().unwrap_or_default().trim_start_matches("error: ");
+            ExpectedError::Usage(format!("this is no regular expression: {why}"))
+        })?;
     let recordings = args.folder.open()?;
     let listed = args.folder.list(&args.filter)?;
     let mut opened: Vec<(&Listed, Keys)> = Vec::new();

@@ -54,10 +54,15 @@ pub(crate) fn run(args: &HoldArgs, console: &mut Console) -> Result<Outcome, Exp
 pub(crate) fn release(args: &ReleaseArgs, console: &mut Console) -> Result<Outcome, ExpectedError> {
     let session = args.folder.find(&args.id)?;
     let (by, why) = (args.audit.by.clone(), args.why.clone());
+    let recordings = args.folder.open()?;
+    if !recordings.holds(session).map_err(failed)?.iter().any(|hold| hold.by == by) {
+        let message = format!("`{by}` does not hold the recording of session {session}");
+        return Err(ExpectedError::Usage(message));
+    }
     // What ends a hold is on record before it is over.
     let lifted = Fact::HoldLifted { session: session.to_string(), by: by.clone(), why };
     args.audit.append(&[lifted])?;
-    args.folder.open()?.lift(&RealDisk, session, &by).map_err(failed)?;
+    recordings.lift(&RealDisk, session, &by).map_err(failed)?;
     writeln!(console.out, "session {session} is not held by {} any more", visible(&by))?;
     Ok(Outcome::Yes)
 }

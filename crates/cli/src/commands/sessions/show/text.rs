@@ -147,7 +147,7 @@ fn write_command(
 ) -> io::Result<()> {
     let text = match command.source {
         Source::Hidden => {
-            format!("{}(typed, and not shown)", visible(&command.prompt))
+            format!("{} (typed, and not shown)", visible(command.prompt.trim_end()))
         }
         Source::Arguments
         | Source::Screen
