@@ -18,6 +18,8 @@ pub(crate) struct Inbox {
     changed: Condvar,
     /// Since when the thread writes, by the recorder's clock; 0 while it does not.
     busy_since_us: AtomicU64,
+    /// The same of the thread that syncs for it.
+    syncing_since_us: AtomicU64,
     pub(crate) n_sessions: AtomicUsize,
 }
 
@@ -107,11 +109,20 @@ impl Inbox {
         self.busy_since_us.store(0, Ordering::Release);
     }
 
-    /// For how long the thread has been writing for one session.
+    pub(crate) fn begin_sync(&self, now_us: u64) {
+        self.syncing_since_us.store(now_us.max(1), Ordering::Release);
+    }
+
+    pub(crate) fn end_sync(&self) {
+        self.syncing_since_us.store(0, Ordering::Release);
+    }
+
+    /// For how long either thread has been busy with one session.
     pub(crate) fn busy_us(&self, now_us: u64) -> u64 {
-        match self.busy_since_us.load(Ordering::Acquire) {
+        let busy = |since: &AtomicU64| match since.load(Ordering::Acquire) {
             0 => 0,
             since => now_us.saturating_sub(since),
-        }
+        };
+        busy(&self.busy_since_us).max(busy(&self.syncing_since_us))
     }
 }

@@ -46,6 +46,7 @@ pub struct RecorderConfig {
     pub watermarks: Watermarks,
     /// Given up when there is no other room for the ends of recordings.
     pub ballast_bytes: u64,
+    /// Each is two threads, one that writes and one that syncs what nobody waits for.
     pub n_writers: usize,
     /// zstd's level for recordings that are sealed; none leaves them raw.
     pub pack_level: Option<i32>,
@@ -136,12 +137,12 @@ impl RecorderConfig {
             folder,
             readers,
             commit_interval: Duration::from_millis(100),
-            commit_bytes: 4 << 20,
+            commit_bytes: 8 << 20,
             queue_bytes: 1 << 20,
             stall: Duration::from_secs(10),
             watermarks: Watermarks::default(),
             ballast_bytes: 16 << 20,
-            n_writers: 8,
+            n_writers: 4,
             pack_level: Some(3),
             pack_at_most_bytes: 4 << 30,
         }

@@ -3,14 +3,14 @@
 use crate::clock::Clock;
 use crate::failure::Failure;
 use crate::inbox::{Inbox, locked};
-use crate::work::{NotSealed, Spares, Work};
+use crate::work::{NotSealed, Spares, Synced, Syncing, Work};
 use session_record::{
     CHUNK_BYTES, Digest, Durability, Ending, Event, Head, KeyPair, Seal, SessionId,
 };
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use tokio::sync::{Notify, Semaphore, oneshot};
 
 /// What an event costs of the queue's bytes besides its own.
@@ -210,8 +210,9 @@ impl Session {
         queue.accepted > self.durable() || queue.seal.is_some()
     }
 
-    /// Writes what is queued, and makes it durable where that is due. Only the writer thread calls this.
-    pub(crate) fn write(self: &Arc<Self>, spares: &mut Spares) {
+    /// Writes what is queued, and makes it durable where that is due: at once where somebody waits, else by another
+    /// thread. Only the writer thread calls this.
+    pub(crate) fn write(self: &Arc<Self>, hands: &mut Hands) {
         let mut queue = locked(&self.queue);
         queue.due_us = None;
         let events = mem::take(&mut queue.events);
@@ -220,18 +221,22 @@ impl Session {
         drop(queue);
         let mut work = locked(&self.work);
         let since_us = events.front().map(|queued| queued.at_us);
-        if let Err(failure) = self.push(&mut work, events, spares) {
+        if let Err(failure) = self.push(&mut work, events, &mut hands.spares) {
             self.fail(failure);
         }
         if self.failure().is_none() && seal.is_none() {
-            self.commit_if_due(&mut work, Due { accepted, wanted, since_us }, spares);
+            self.commit_if_due(&mut work, Due { accepted, wanted, since_us }, hands);
         }
         if let Some(SealRequest { ending, answer }) = seal {
             let sealed = work.end(ending, self.clock.wall_ms());
-            if let Ok(seal) = &sealed {
-                locked(&self.heads).durable = seal.head;
-                self.durable.store(accepted, Ordering::Release);
-                self.sealed.store(true, Ordering::Release);
+            match &sealed {
+                Ok(seal) => {
+                    locked(&self.heads).durable = seal.head;
+                    self.durable.store(accepted, Ordering::Release);
+                    self.sealed.store(true, Ordering::Release);
+                }
+                // Nobody waits for what will not be on disk any more.
+                Err(why) => self.fail(Failure::Disk { what: "be sealed", why: why.to_string() }),
             }
             // Nobody may wait any more; the recording is sealed all the same.
             let _heard = answer.send(sealed).is_ok();
@@ -254,27 +259,57 @@ impl Session {
         result
     }
 
-    fn commit_if_due(self: &Arc<Self>, work: &mut Work, due: Due, spares: &mut Spares) {
+    fn commit_if_due(self: &Arc<Self>, work: &mut Work, due: Due, hands: &mut Hands) {
         let Due { accepted, wanted, since_us } = due;
         let durable = self.durable();
-        if accepted <= durable {
+        if accepted <= durable.max(work.syncing_events) && wanted <= durable {
             return;
         }
         let now_us = self.clock.monotonic_us();
         let commit_at_us = self.commit_at_us(work, since_us, now_us);
-        let is_due = wanted > durable
-            || work.unsynced_bytes() >= self.limits.commit_bytes
-            || commit_at_us <= now_us;
-        if !is_due {
-            let mut queue = locked(&self.queue);
-            self.schedule(&mut queue, commit_at_us);
-            return;
+        let unsynced_bytes = work.unsynced_bytes();
+        // The tail is kept in memory until it is on disk, so a disk that is behind has to be waited for.
+        let is_far_behind = unsynced_bytes >= self.limits.commit_bytes.saturating_mul(2);
+        if wanted > durable || is_far_behind {
+            let committed = work.commit(&mut hands.spares);
+            return self.judge(work, committed, accepted);
         }
-        match work.commit(spares) {
-            Ok(()) => {
+        if unsynced_bytes < self.limits.commit_bytes && commit_at_us > now_us {
+            let mut queue = locked(&self.queue);
+            return self.schedule(&mut queue, commit_at_us);
+        }
+        match work.begin_sync() {
+            Ok(Some(syncing)) => {
+                work.syncing_events = accepted;
                 work.waiting_since_us = None;
-                locked(&self.heads).durable = work.durable().head;
-                self.durable.store(accepted, Ordering::Release);
+                hands.sync(SyncRequest { session: Arc::clone(self), syncing, accepted });
+            }
+            Ok(None) => {
+                let mut queue = locked(&self.queue);
+                self.schedule(&mut queue, now_us.saturating_add(self.limits.commit_interval_us));
+            }
+            Err(failure) => self.fail(failure),
+        }
+    }
+
+    /// What became of a sync beside the writing.
+    fn end_sync(&self, synced: Synced, accepted: u64, spares: &mut Spares) {
+        let mut work = locked(&self.work);
+        let committed = work.end_sync(synced, spares);
+        self.judge(&mut work, committed, accepted);
+        drop(work);
+        self.changed.notify_waiters();
+    }
+
+    fn judge(&self, work: &mut Work, committed: Result<(), Failure>, accepted: u64) {
+        match committed {
+            Ok(()) => {
+                if self.durable.fetch_max(accepted, Ordering::AcqRel) < accepted {
+                    locked(&self.heads).durable = work.durable().head;
+                    if work.syncing_events <= accepted {
+                        work.waiting_since_us = None;
+                    }
+                }
             }
             Err(failure) => self.fail(failure),
         }
@@ -284,6 +319,54 @@ impl Session {
         let since_us = since_us.map_or(now_us, |since| since.saturating_add(self.started_us));
         let since_us = *work.waiting_since_us.get_or_insert(since_us);
         since_us.saturating_add(self.limits.commit_interval_us)
+    }
+}
+
+/// What a writer thread works with.
+#[derive(Debug)]
+pub(crate) struct Hands {
+    spares: Spares,
+    syncs: mpsc::Sender<SyncRequest>,
+}
+
+/// A sync that another thread does.
+#[derive(Debug)]
+pub(crate) struct SyncRequest {
+    session: Arc<Session>,
+    syncing: Syncing,
+    accepted: u64,
+}
+
+impl Hands {
+    pub(crate) fn new(syncs: mpsc::Sender<SyncRequest>) -> Self {
+        Self { spares: Spares::default(), syncs }
+    }
+
+    fn sync(&self, request: SyncRequest) {
+        // The other thread ends after this one, unless it panicked; then the sync is done here.
+        if let Err(mpsc::SendError(request)) = self.syncs.send(request) {
+            request.run_with(None);
+        }
+    }
+}
+
+impl SyncRequest {
+    pub(crate) fn run(self) {
+        let inbox = Arc::clone(&self.session.inbox);
+        self.run_with(Some(&inbox));
+    }
+
+    fn run_with(self, inbox: Option<&Inbox>) {
+        let Self { session, syncing, accepted } = self;
+        if let Some(inbox) = inbox {
+            inbox.begin_sync(session.clock.monotonic_us());
+        }
+        let synced = syncing.run();
+        if let Some(inbox) = inbox {
+            inbox.end_sync();
+        }
+        // The buffers go: the thread that uses them again is another.
+        session.end_sync(synced, accepted, &mut Spares::default());
     }
 }
 

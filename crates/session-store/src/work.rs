@@ -8,13 +8,14 @@ use session_record::{
 };
 use std::collections::VecDeque;
 use std::io;
+use std::mem;
 use std::path::PathBuf;
 use std::sync::Arc;
 use thiserror::Error;
 
 /// By how much the space grows that a file has for itself.
 const FIRST_EXTENT_BYTES: u64 = 16 << 10;
-const LARGEST_EXTENT_BYTES: u64 = 4 << 20;
+const LARGEST_EXTENT_BYTES: u64 = 64 << 20;
 
 /// Where a recording's files are.
 #[derive(Debug, Clone)]
@@ -36,10 +37,13 @@ pub(crate) struct Work {
     /// As of the last sync.
     durable: Progress,
     /// All bytes after `durable`, written or not: they go into the continuation if there must be one.
-    tail: VecDeque<Vec<u8>>,
+    tail: VecDeque<TailPart>,
+    beside: Beside,
     trouble: Option<Trouble>,
-    /// When the first event happened that is not durable.
+    /// When the first event happened that neither is durable nor is being made so.
     pub(crate) waiting_since_us: Option<u64>,
+    /// How many events were pushed when the sync began that another thread does, or did last.
+    pub(crate) syncing_events: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -56,6 +60,43 @@ enum Trouble {
     NoRoom,
     /// What of it is on disk is unknown.
     Poisoned,
+}
+
+#[derive(Debug)]
+struct TailPart {
+    bytes: Vec<u8>,
+    /// Where it ends in the recording.
+    end: u64,
+}
+
+/// Whether the file is being synced by another thread than the one that writes.
+#[derive(Debug)]
+enum Beside {
+    /// Not opened for that yet: most sessions never need it.
+    Unopened,
+    Idle(Box<dyn DiskFile>),
+    Busy,
+}
+
+/// A sync that goes on beside further writing. It has the file open for itself: a failed write-back is told once to each
+/// opening, and this one must not take what [`Work::commit`] would have been told.
+#[derive(Debug)]
+pub(crate) struct Syncing {
+    file: Box<dyn DiskFile>,
+    up_to: Progress,
+}
+
+#[derive(Debug)]
+pub(crate) struct Synced {
+    syncing: Syncing,
+    result: io::Result<()>,
+}
+
+impl Syncing {
+    pub(crate) fn run(mut self) -> Synced {
+        let result = self.file.sync();
+        Synced { syncing: self, result }
+    }
 }
 
 /// A recording was not sealed. It is recovered when the next recorder starts.
@@ -93,8 +134,10 @@ impl Work {
             extent,
             durable,
             tail: VecDeque::new(),
+            beside: Beside::Unopened,
             trouble: None,
             waiting_since_us: None,
+            syncing_events: 0,
         })
     }
 
@@ -135,12 +178,56 @@ impl Work {
         if progress.bytes == self.durable.bytes {
             return Ok(());
         }
-        if let Err(error) = self.file.sync() {
-            self.trouble = Some(Trouble::Poisoned);
-            return Err(Failure::of_disk("be made durable", &error));
+        let result = self.file.sync();
+        self.judge_sync(progress, &result, spares)
+    }
+
+    /// Writes everything that was pushed and gives what makes it durable; none while that was given already.
+    pub(crate) fn begin_sync(&mut self) -> Result<Option<Syncing>, Failure> {
+        if let Beside::Busy = self.beside {
+            return Ok(None);
         }
-        self.durable = progress;
-        spares.take(self.tail.drain(..));
+        self.write(Vec::new())?;
+        let Some(writer) = &self.writer else { return Ok(None) };
+        let up_to = writer.progress();
+        let file = match mem::replace(&mut self.beside, Beside::Busy) {
+            Beside::Idle(file) => file,
+            Beside::Unopened | Beside::Busy => {
+                self.disk.append(&self.paths.raw).map_err(|error| {
+                    self.trouble = Some(Trouble::Poisoned);
+                    Failure::of_disk("be opened again", &error)
+                })?
+            }
+        };
+        Ok(Some(Syncing { file, up_to }))
+    }
+
+    pub(crate) fn end_sync(&mut self, synced: Synced, spares: &mut Spares) -> Result<(), Failure> {
+        let Synced { syncing: Syncing { file, up_to }, result } = synced;
+        self.beside = Beside::Idle(file);
+        if self.writer.is_none() {
+            // It ended meanwhile, with a sync of its own.
+            return Ok(());
+        }
+        self.judge_sync(up_to, &result, spares)
+    }
+
+    fn judge_sync(
+        &mut self,
+        up_to: Progress,
+        result: &io::Result<()>,
+        spares: &mut Spares,
+    ) -> Result<(), Failure> {
+        if let Err(error) = result {
+            self.trouble = Some(Trouble::Poisoned);
+            return Err(Failure::of_disk("be made durable", error));
+        }
+        if up_to.bytes > self.durable.bytes {
+            self.durable = up_to;
+            while let Some(part) = self.tail.pop_front_if(|part| part.end <= up_to.bytes) {
+                spares.take(part.bytes);
+            }
+        }
         Ok(())
     }
 
@@ -150,13 +237,13 @@ impl Work {
         if bytes.is_empty() {
             return Ok(());
         }
-        self.tail.push_back(bytes);
+        self.tail.push_back(TailPart { bytes, end: writer.progress().bytes });
         self.append_last()
     }
 
     /// Appends the last part of the tail.
     fn append_last(&mut self) -> Result<(), Failure> {
-        let Some(bytes) = self.tail.back() else { return Ok(()) };
+        let Some(TailPart { bytes, end: _ }) = self.tail.back() else { return Ok(()) };
         let Extent { written, reserved } = self.extent;
         let length = written + bytes.len() as u64;
         if length + SEAL_RESERVE_BYTES > reserved {
@@ -180,7 +267,7 @@ impl Work {
     pub(crate) fn end(&mut self, ending: Ending, at_ms: i64) -> Result<Seal, NotSealed> {
         let writer = self.writer.take().ok_or(NotSealed::Ended)?;
         let Ended { bytes, seal } = writer.end(State::Sealed, ending, at_ms)?;
-        self.tail.push_back(bytes);
+        self.tail.push_back(TailPart { bytes, end: seal.raw_bytes });
         if self.trouble != Some(Trouble::Poisoned) && self.end_in_place(&seal) {
             return Ok(seal);
         }
@@ -195,7 +282,7 @@ impl Work {
     fn end_in_place(&mut self, seal: &Seal) -> bool {
         let mut bytes: Vec<u8> = Vec::new();
         let mut skip = self.unsynced_bytes();
-        for part in &self.tail {
+        for TailPart { bytes: part, end: _ } in &self.tail {
             let length = part.len() as u64;
             bytes.extend_from_slice(
                 part.get(usize::try_from(skip).unwrap_or(usize::MAX)..).unwrap_or_default(),
@@ -222,7 +309,9 @@ impl Work {
         let continuation = Continuation { header: seal.header, offset: self.durable.bytes };
         let mut bytes = continuation.write();
         match carry {
-            Carry::Everything => self.tail.iter().for_each(|part| bytes.extend_from_slice(part)),
+            Carry::Everything => {
+                self.tail.iter().for_each(|part| bytes.extend_from_slice(&part.bytes))
+            }
             Carry::Nothing => {}
         }
         bytes.extend_from_slice(&seal.write());
@@ -262,18 +351,16 @@ enum Carry {
 pub(crate) struct Spares(Vec<Vec<u8>>);
 
 impl Spares {
-    const MAX: usize = 4;
+    const MAX: usize = 32;
 
     fn give(&mut self) -> Vec<u8> {
         self.0.pop().unwrap_or_default()
     }
 
-    fn take(&mut self, buffers: impl Iterator<Item = Vec<u8>>) {
-        for buffer in buffers {
-            // Small ones are cheap to make.
-            if self.0.len() < Self::MAX && buffer.capacity() >= CHUNK_BYTES {
-                self.0.push(buffer);
-            }
+    fn take(&mut self, buffer: Vec<u8>) {
+        // Small ones are cheap to make.
+        if self.0.len() < Self::MAX && buffer.capacity() >= CHUNK_BYTES {
+            self.0.push(buffer);
         }
     }
 }

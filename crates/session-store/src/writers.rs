@@ -4,15 +4,14 @@ use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::failure::Failure;
 use crate::inbox::{Inbox, locked};
-use crate::session::Session;
+use crate::session::{Hands, Session, SyncRequest};
 use crate::space::{SpaceLevel, SpaceWatch};
-use crate::work::Spares;
 use session_record::SessionId;
 use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -23,7 +22,8 @@ pub(crate) type Sessions = Mutex<HashMap<SessionId, Weak<Session>>>;
 #[derive(Debug)]
 pub(crate) struct Writers {
     inboxes: Vec<Arc<Inbox>>,
-    threads: Vec<JoinHandle<()>>,
+    /// For each inbox the one that writes, and the one that syncs for it.
+    threads: Vec<[JoinHandle<()>; 2]>,
     watch: Arc<Watch>,
     watcher: Option<JoinHandle<()>>,
 }
@@ -117,9 +117,13 @@ impl Writers {
         let inboxes: Vec<Arc<Inbox>> = (0..n_writers.max(1)).map(|_| Arc::default()).collect();
         let mut writers = Self { inboxes, threads: Vec::new(), watch, watcher: None };
         for (n, inbox) in writers.inboxes.iter().enumerate() {
+            let (syncs, requests) = mpsc::channel();
             let (inbox, clock) = (Arc::clone(inbox), Arc::clone(&writers.watch.clock));
             let named = thread::Builder::new().name(format!("recorder-{n}"));
-            writers.threads.push(named.spawn(move || write_all(&inbox, clock.as_ref()))?);
+            let writer = named.spawn(move || write_all(&inbox, clock.as_ref(), syncs))?;
+            let named = thread::Builder::new().name(format!("recorder-sync-{n}"));
+            let syncer = named.spawn(move || requests.into_iter().for_each(SyncRequest::run))?;
+            writers.threads.push([writer, syncer]);
         }
         let (watch, inboxes) = (Arc::clone(&writers.watch), writers.inboxes.clone());
         let named = thread::Builder::new().name("recorder-watch".to_owned());
@@ -145,22 +149,21 @@ impl Drop for Writers {
             inbox.stop();
         }
         let now_us = self.watch.clock.monotonic_us();
-        let threads = self.threads.drain(..).zip(&self.inboxes);
-        for (thread, inbox) in threads {
+        for (threads, inbox) in self.threads.drain(..).zip(&self.inboxes) {
             if inbox.busy_us(now_us) <= self.watch.stall_us() {
                 // A thread that panicked has said so.
-                let _ended = thread.join().is_ok();
+                let _ended = threads.map(|thread| thread.join().is_ok());
             }
         }
         let _ended = self.watcher.take().map(JoinHandle::join);
     }
 }
 
-fn write_all(inbox: &Inbox, clock: &dyn Clock) {
-    let mut spares = Spares::default();
+fn write_all(inbox: &Inbox, clock: &dyn Clock, syncs: mpsc::Sender<SyncRequest>) {
+    let mut hands = Hands::new(syncs);
     while let Some(session) = inbox.next(|| clock.monotonic_us()) {
         inbox.begin_work(clock.monotonic_us());
-        session.write(&mut spares);
+        session.write(&mut hands);
         inbox.end_work();
     }
 }

@@ -4,7 +4,8 @@ use crate::faulty::{Fault, FaultyDisk};
 use crate::fixture::{Folder, People, config, data, events, opening, start_on};
 use session_record::{Anchors, Durability, Ending, Event, SessionId, State, Stream, Verdict};
 use session_store::{
-    Failure, Found, Position, RealDisk, RecordError, Recorder, Recordings, SystemClock,
+    Failure, Found, Position, RealDisk, RecordError, Recorder, RecorderConfig, Recordings,
+    SystemClock,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,7 +95,10 @@ fn joined(events: impl IntoIterator<Item = Event>) -> Vec<(Stream, u8)> {
 async fn fails_well(name: &str, fault: Fault, each_bytes: usize) -> Outcome {
     let (folder, people) = (Folder::new(name), People::new());
     let disk = FaultyDisk::new(fault);
-    let (recorder, _) = start_on(config(&folder, &people), Arc::new(disk.clone())).await;
+    // Nothing is made durable but what the session waits for, however slow the machine is.
+    let config =
+        RecorderConfig { commit_interval: Duration::from_secs(3600), ..config(&folder, &people) };
+    let (recorder, _) = start_on(config, Arc::new(disk.clone())).await;
     let outcome = session(&recorder, &disk, 30, each_bytes).await;
     drop(recorder);
     is_kept(&folder, &people, &outcome).await;
@@ -151,6 +155,32 @@ async fn a_sync_that_fails_is_not_tried_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sync_that_fails_while_nobody_waits_for_it() {
+    let (folder, people) = (Folder::new("sync-beside"), People::new());
+    let disk = FaultyDisk::new(Fault::SyncErrorAt(1));
+    let config =
+        RecorderConfig { commit_interval: Duration::from_millis(1), ..config(&folder, &people) };
+    let (recorder, _) = start_on(config, Arc::new(disk.clone())).await;
+    let recording =
+        recorder.open(opening(SESSION.0, Durability::Group)).await.expect("a recording");
+    disk.arm();
+    let accepted = vec![data(Stream::Stdout, b"shown"), data(Stream::Stdout, b"and more")];
+    for event in accepted.clone() {
+        recording.record(event).await.expect("queued");
+    }
+    let failure = recording.failed().await;
+    let why = "input/output error".to_owned();
+    assert_eq!(failure, Failure::Disk { what: "be made durable", why });
+    let sealed =
+        recording.seal(Ending::RecordingFailed { why: failure.to_string() }).await.expect("sealed");
+    assert_eq!((sealed.seal.state, sealed.seal.records), (State::Damaged, 2));
+    drop((recording, recorder));
+    let sealed = Some(State::Damaged);
+    is_kept(&folder, &people, &Outcome { accepted, n_durable: 2, failure: Some(failure), sealed })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn short_writes_are_no_failure() {
     let outcome = fails_well("short", Fault::ShortWrites(7), 900).await;
     assert_eq!(
@@ -163,10 +193,7 @@ async fn short_writes_are_no_failure() {
 async fn a_disk_that_hangs_ends_the_session_in_time() {
     let (folder, people) = (Folder::new("hang"), People::new());
     let disk = FaultyDisk::new(Fault::Hang);
-    let config = session_store::RecorderConfig {
-        stall: Duration::from_millis(200),
-        ..config(&folder, &people)
-    };
+    let config = RecorderConfig { stall: Duration::from_millis(200), ..config(&folder, &people) };
     let (recorder, _) = start_on(config.clone(), Arc::new(disk.clone())).await;
     let recording =
         recorder.open(opening(SESSION.0, Durability::Intent)).await.expect("a recording");

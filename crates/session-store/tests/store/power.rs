@@ -3,13 +3,14 @@
 use crate::fixture::{Folder, People, config, data, events, opening, start, start_on};
 use crate::random::{Random, count};
 use session_record::{Anchors, Durability, Event, SessionId, Stream, Verdict};
-use session_store::{Disk, DiskFile, Found, RealDisk, Recordings};
+use session_store::{Disk, DiskFile, Found, RealDisk, RecorderConfig, Recordings};
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// A disk that knows what it would keep.
 #[derive(Debug, Clone, Default)]
@@ -176,7 +177,10 @@ async fn what_was_durable_is_there_after_the_power_failed() {
         let (folder, people) = (Folder::new("power"), People::new());
         let mut random = Random(seed);
         let memory = Memory::default();
-        let (recorder, _) = start_on(config(&folder, &people), Arc::new(memory.clone())).await;
+        // With the shorter one, other threads sync all the time.
+        let commit_interval = Duration::from_millis(if seed.is_multiple_of(2) { 1 } else { 100 });
+        let config = RecorderConfig { commit_interval, ..config(&folder, &people) };
+        let (recorder, _) = start_on(config.clone(), Arc::new(memory.clone())).await;
         let recording = recorder.open(opening(7, Durability::Group)).await.expect("a recording");
         let (mut position, mut n_durable) = (None, 0);
         for n in 0..random.below(60) {
@@ -194,7 +198,7 @@ async fn what_was_durable_is_there_after_the_power_failed() {
         }
         memory.cut(&mut random);
         drop((recording, recorder, position));
-        let (_recorder, recovered) = start(config(&folder, &people)).await;
+        let (_recorder, recovered) = start(config).await;
         let [found] = recovered.as_slice() else { unreachable!("seed {seed}: {recovered:?}") };
         assert!(matches!(found.found, Found::Sealed { .. }), "seed {seed}: {found:?}");
         let recordings = Recordings::new(folder.path());
