@@ -1,236 +1,238 @@
-//! May this be? The gateway's own rules first, then the cluster's, and then a recording or nothing.
-//!
-//! [`admit`] is the only way to a [`Begun`]. Each refusal is one sentence for the person and an entry in the ledger.
+//! May this be? The gateway's own rules first, then the cluster; each refusal is an entry in the ledger and one
+//! sentence for the person.
 
-use crate::caller::Caller;
+use crate::caller::{Caller, Cluster};
 use crate::chain::chain;
+use crate::clock;
 use crate::config::Limits;
 use crate::evidence::Refusal;
 use crate::gateway::Gateway;
+use crate::identify;
 use crate::metrics::RefusedBy;
 use crate::reply::Failure;
 use crate::session::{self, Begun};
-use crate::upstream::Upstream;
-use crate::{headers, impersonate};
 use access_checks::Permission;
-use access_model::{
-    Ask, Decision, DurabilityMode, Grant, PodFacts, Privileges, Proof, Request, Verb,
-};
-use http::{HeaderMap, Uri};
-use session_record::{Access, Client, Durability, Opening, SessionId, User};
+use access_model::{Ask, Decision, DurabilityMode, Grant, PodFacts, Privileges, Request, Verb};
+use session_record::{Access, Client, Durability, Opening, User};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::time::Instant;
 
-/// Why a person wants this, for rules that ask for a reason.
-const REASON: &str = "weir-reason";
-/// Longest header of a client that is kept.
-const KEPT_BYTES: usize = 512;
-
 /// A privileged access that somebody asks for.
+#[derive(Debug)]
 pub(crate) struct Wanted {
-    pub(crate) upstream: Arc<Upstream>,
     pub(crate) caller: Caller,
+    pub(crate) cluster: Arc<Cluster>,
     pub(crate) request: Request,
-    /// As the client sent them.
-    pub(crate) headers: HeaderMap,
-    /// Written again from what was parsed.
-    pub(crate) target: Uri,
-    /// The protocol of the client's side.
+    /// Of the body, where the request brings pods.
+    pub(crate) privileges: Privileges,
+    /// How the client will be spoken to.
     pub(crate) protocol: String,
 }
 
-impl Wanted {
-    /// What the API server gets to see: the caller, the session, and nothing that the client could have made up.
-    pub(crate) fn upstream_headers(&self, session: SessionId) -> Result<HeaderMap, Failure> {
-        let mut kept = HeaderMap::new();
-        for name in [http::header::USER_AGENT, http::header::ACCEPT] {
-            if let Some(value) = self.headers.get(&name) {
-                kept.insert(name, value.clone());
-            }
-        }
-        headers::strip_request(&mut kept);
-        impersonate::add(&mut kept, &self.caller.identity, Some(session))?;
-        Ok(kept)
-    }
-
-    /// When the session ends whatever goes on, and why then.
-    pub(crate) fn end(&self, limits: &Limits) -> (Instant, &'static str) {
-        let longest = Instant::now() + limits.duration;
-        let left = self.caller.identity.expires_at.map(|end| end.saturating_sub(now()));
-        match left.and_then(|left| u64::try_from(left).ok()) {
-            Some(left) if Duration::from_secs(left) < limits.duration => (
-                Instant::now() + Duration::from_secs(left),
-                "your proof of who you are has expired",
-            ),
-            Some(_) | None => (longest, "it has lasted as long as a session may"),
-        }
-    }
-
-    fn object(&self) -> String {
-        let parts = [self.request.namespace(), self.request.name()];
-        parts.into_iter().flatten().collect::<Vec<_>>().join("/")
-    }
-
-    fn header(&self, name: &str) -> Option<String> {
-        let text = self.headers.get(name)?.to_str().ok()?;
-        Some(text.chars().take(KEPT_BYTES).collect())
-    }
+/// An access that may be, and is recorded from here on.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    pub(crate) begun: Begun,
+    pub(crate) limits: SessionLimits,
 }
 
-pub(crate) fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+/// When a session ends by itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SessionLimits {
+    /// After so long without a byte in either direction.
+    pub(crate) idle: Duration,
+    /// At this moment, whatever goes on; and what the limit is called.
+    pub(crate) end: Instant,
+    pub(crate) end_is: &'static str,
 }
 
-/// Decides, and begins the recording of what may be.
-pub(crate) async fn admit(gateway: &Gateway, wanted: &Wanted) -> Result<Begun, Failure> {
-    let admitted = match decide(gateway, wanted).await {
-        Ok((grant, pod)) => {
-            let id = session::new_id()?;
-            let opening = opening(gateway, wanted, id, &grant, pod.as_ref());
-            session::begin(gateway, wanted.request.verb(), opening).await
-        }
-        Err(refused) => Err(refused),
-    };
-    match admitted {
-        Ok(begun) => Ok(begun),
+type Refused = (RefusedBy, Failure);
+
+/// Decides, and begins the recording. A refusal is noted before it is given back.
+pub(crate) async fn admit(gateway: &Gateway, wanted: &Wanted) -> Result<Admitted, Failure> {
+    match decide_and_begin(gateway, wanted).await {
+        Ok(admitted) => Ok(admitted),
         Err((by, failure)) => {
-            gateway.metrics.refusal(by);
-            let refusal = Refusal {
-                user: wanted.caller.identity.user.clone(),
-                cluster: wanted.upstream.name.clone(),
-                verb: wanted.request.verb().word(),
-                object: wanted.object(),
-                why: failure.message.clone(),
-            };
-            gateway.evidence.refused(refusal).await;
+            note(gateway, wanted, by, &failure).await;
             Err(failure)
         }
     }
 }
 
-async fn decide(
-    gateway: &Gateway,
-    wanted: &Wanted,
-) -> Result<(Grant, Option<PodFacts>), (RefusedBy, Failure)> {
-    let api = gateway.api_server(&wanted.upstream.name);
-    let api = api
-        .ok_or_else(|| (RefusedBy::Cluster, Failure::unavailable("the cluster cannot be asked")))?;
-    let unknown = |error: &dyn std::error::Error| {
-        tracing::warn!(error = chain(error), "the cluster could not be asked about an access");
-        (
-            RefusedBy::Cluster,
-            Failure::unavailable(format!(
-                "the cluster could not be asked whether this may be: {}",
-                chain(error)
-            )),
-        )
-    };
-    let pod = match wanted.request.pod() {
-        Some((namespace, name)) => {
-            api.pod(namespace, name).await.map_err(|error| unknown(&error))?
-        }
-        None => None,
-    };
-    let reason = wanted.header(REASON);
-    let ask = Ask {
-        identity: &wanted.caller.identity,
-        cluster: &wanted.upstream.name,
-        request: &wanted.request,
-        pod: pod.as_ref(),
-        privileges: &Privileges::NotAsked,
-        reason: reason.as_deref(),
-        now: now(),
-    };
-    let grant = match gateway.rules.decide(&ask) {
-        Decision::Allowed(grant) => grant,
-        Decision::Refused(denial) => {
-            return Err((RefusedBy::Rules, Failure::forbidden(denial.to_string())));
-        }
-    };
-    let permission = api.permission(&wanted.caller.identity, wanted.request.review()).await;
-    match permission.map_err(|error| unknown(&error))? {
-        Permission::Granted => Ok((grant, pod)),
-        Permission::Refused { reason } => {
-            let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
-            let message = format!(
-                "{} may not {} {} in cluster {}{why}",
-                wanted.caller.identity.user,
-                wanted.request.verb().word(),
-                wanted.object(),
-                wanted.upstream.name,
-            );
-            Err((RefusedBy::Cluster, Failure::forbidden(message)))
+/// Whether plain use of the API may be, as far as the gateway's rules go; the cluster decides by itself.
+pub(crate) async fn permit(gateway: &Gateway, wanted: &Wanted) -> Result<Grant, Failure> {
+    match decide(gateway, wanted, None) {
+        Ok(grant) => Ok(grant),
+        Err((by, failure)) => {
+            note(gateway, wanted, by, &failure).await;
+            Err(failure)
         }
     }
+}
+
+async fn note(gateway: &Gateway, wanted: &Wanted, by: RefusedBy, failure: &Failure) {
+    gateway.metrics.refusal(by);
+    let refusal = Refusal {
+        user: wanted.caller.identity.user.clone(),
+        cluster: wanted.cluster.upstream.name.clone(),
+        verb: wanted.request.verb().word(),
+        object: object(&wanted.request),
+        why: failure.message.clone(),
+    };
+    gateway.evidence.refused(refusal).await;
+}
+
+async fn decide_and_begin(gateway: &Gateway, wanted: &Wanted) -> Result<Admitted, Refused> {
+    let Wanted { caller, cluster, request, .. } = wanted;
+    let pod = match request.pod() {
+        None => None,
+        Some((namespace, name)) => {
+            let found = cluster.api.pod(namespace, name).await;
+            found.map_err(|error| unanswered(&error))?
+        }
+    };
+    let grant = decide(gateway, wanted, pod.as_ref())?;
+    let permission = cluster.api.permission(&caller.identity, request.review()).await;
+    match permission.map_err(|error| unanswered(&error))? {
+        Permission::Granted => {}
+        Permission::Refused { reason } => {
+            return Err((RefusedBy::Cluster, forbidden(wanted, &reason)));
+        }
+    }
+    // Whoever may reach into pods of this namespace may know which there are.
+    if let (Some((_, name)), None) = (request.pod(), &pod) {
+        let failure = Failure::not_found(format!("pods {name:?} not found"));
+        return Err((RefusedBy::Cluster, failure));
+    }
+    let limits = limits(&gateway.limits, caller, &grant).ok_or_else(|| {
+        (RefusedBy::Identity, Failure::unauthenticated("your proof of who you are has expired"))
+    })?;
+    let opening = opening(gateway, wanted, &grant, pod.as_ref())?;
+    let begun = session::begin(gateway, request.verb(), opening).await?;
+    Ok(Admitted { begun, limits })
+}
+
+fn decide(gateway: &Gateway, wanted: &Wanted, pod: Option<&PodFacts>) -> Result<Grant, Refused> {
+    let ask = Ask {
+        identity: &wanted.caller.identity,
+        cluster: &wanted.cluster.upstream.name,
+        request: &wanted.request,
+        pod,
+        privileges: &wanted.privileges,
+        reason: wanted.caller.reason.as_deref(),
+        now: clock::now_s(),
+    };
+    match gateway.rules.decide(&ask) {
+        Decision::Allowed(grant) => Ok(grant),
+        Decision::Refused(denial) => {
+            Err((RefusedBy::Rules, Failure::forbidden(denial.to_string())))
+        }
+    }
+}
+
+fn unanswered(error: &dyn std::error::Error) -> Refused {
+    let why = chain(error);
+    tracing::warn!(error = why, "an access could not be judged");
+    let message = format!("whether this is allowed cannot be judged now: {why}");
+    (RefusedBy::Cluster, Failure::unavailable(message))
+}
+
+fn forbidden(wanted: &Wanted, reason: &str) -> Failure {
+    let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+    Failure::forbidden(format!(
+        "{} may not {} {} in cluster {}{why}",
+        wanted.caller.identity.user,
+        wanted.request.verb().word(),
+        object(&wanted.request),
+        wanted.cluster.upstream.name,
+    ))
+}
+
+/// `None` when the caller's proof has expired already.
+fn limits(limits: &Limits, caller: &Caller, grant: &Grant) -> Option<SessionLimits> {
+    let seconds = |at: i64| u64::try_from(at - clock::now_s()).ok().map(Duration::from_secs);
+    let of_rule = grant.terms.longest_s.map_or(limits.duration, Duration::from_secs);
+    let mut end = (of_rule.min(limits.duration), "it was as long as a session may be");
+    if let Some(at) = grant.ends_at {
+        end = end.min((seconds(at)?, "the rule that allowed it applies no longer"));
+    }
+    if let Some(at) = caller.identity.expires_at.filter(|_| !limits.outlast_proof) {
+        let left = seconds(at).filter(|left| !left.is_zero())?;
+        end = end.min((left, "your proof of who you are has expired"));
+    }
+    Some(SessionLimits {
+        idle: grant.terms.idle_s.map_or(limits.idle, Duration::from_secs).min(limits.idle),
+        end: Instant::now() + end.0,
+        end_is: end.1,
+    })
 }
 
 fn opening(
     gateway: &Gateway,
     wanted: &Wanted,
-    session: SessionId,
     grant: &Grant,
     pod: Option<&PodFacts>,
-) -> Opening {
-    let identity = &wanted.caller.identity;
-    let request = &wanted.request;
+) -> Result<Opening, Refused> {
+    let Wanted { caller, cluster, request, privileges: _, protocol } = wanted;
+    let container = request.container().map(str::to_owned);
+    let takes_container = matches!(request.verb(), Verb::Exec | Verb::Attach | Verb::Logs);
+    let container = container.or_else(|| {
+        pod.filter(|_| takes_container).and_then(PodFacts::only_container).map(str::to_owned)
+    });
     let terminal = request.terminal();
-    let configured =
-        if terminal { gateway.recordings.of_terminals } else { gateway.recordings.of_others };
-    let container = request.container().or_else(|| pod.and_then(PodFacts::only_container));
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Opening {
-        session,
-        at_ms: i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
+    Ok(Opening {
+        session: session::new_id().map_err(|failure| (RefusedBy::Recording, failure))?,
+        at_ms: clock::now_ms(),
         gateway: gateway.name.clone(),
-        cluster: wanted.upstream.name.clone(),
-        user: User {
-            name: identity.user.clone(),
-            uid: identity.uid.clone(),
-            groups: identity.groups.clone(),
-            proof: proof(&identity.proof),
-        },
+        cluster: cluster.upstream.name.clone(),
+        user: user(caller),
         client: Client {
-            address: wanted.caller.address.to_string(),
-            user_agent: wanted.header("user-agent"),
-            kubectl_session: wanted.header("kubectl-session"),
-            kubectl_command: wanted.header("kubectl-command"),
-            protocol: wanted.protocol.clone(),
+            address: caller.address.to_string(),
+            user_agent: caller.user_agent.clone(),
+            kubectl_session: caller.kubectl_session.clone(),
+            kubectl_command: caller.kubectl_command.clone(),
+            protocol: protocol.clone(),
         },
         access: Access {
             verb: request.verb().word().to_owned(),
             namespace: request.namespace().map(str::to_owned),
             name: request.name().map(str::to_owned),
             uid: pod.map(|pod| pod.uid.clone()),
-            container: container.map(str::to_owned),
+            container,
             command: request.command().to_vec(),
             terminal,
         },
-        reason: wanted.header(REASON),
+        reason: caller.reason.clone(),
         rule: grant.rule.word().to_owned(),
-        durability: match grant.terms.durability {
-            None => configured,
-            Some(DurabilityMode::Group) => Durability::Group,
-            Some(DurabilityMode::Intent) => Durability::Intent,
-            Some(DurabilityMode::Strict) => Durability::Strict,
-        },
+        durability: durability(gateway, grant, terminal),
+    })
+}
+
+pub(crate) fn user(caller: &Caller) -> User {
+    User {
+        name: caller.identity.user.clone(),
+        uid: caller.identity.uid.clone(),
+        groups: caller.identity.groups.clone(),
+        proof: identify::shown(&caller.identity.proof),
     }
 }
 
-fn proof(proof: &Proof) -> String {
-    match proof {
-        Proof::ClientCertificate { fingerprint } => {
-            format!("client certificate sha256:{fingerprint}")
-        }
-        Proof::OidcToken { issuer, subject, digest } => {
-            format!("OIDC {issuer} subject {subject} token sha256:{digest}")
-        }
-        Proof::ServiceAccountToken { digest } => format!("service account token sha256:{digest}"),
+fn durability(gateway: &Gateway, grant: &Grant, terminal: bool) -> Durability {
+    match grant.terms.durability {
+        Some(DurabilityMode::Group) => Durability::Group,
+        Some(DurabilityMode::Intent) => Durability::Intent,
+        Some(DurabilityMode::Strict) => Durability::Strict,
+        None if terminal => gateway.recordings.of_terminals,
+        None => gateway.recordings.of_others,
     }
 }
 
-/// Whether a request goes through [`admit`], or is the cluster's own business.
-pub(crate) fn is_privileged(verb: Verb) -> bool {
-    verb != Verb::Api
+/// What the ledger calls it.
+pub(crate) fn object(request: &Request) -> String {
+    match (request.namespace(), request.name()) {
+        (Some(namespace), Some(name)) => format!("{namespace}/{name}"),
+        (None, Some(name)) => name.to_owned(),
+        (Some(_) | None, None) => request.path.clone(),
+    }
 }

@@ -3,19 +3,19 @@
 //! Text in, values out; files that the configuration names are opened by who needs them. Everything that is
 //! wrong is a finding with its place. `docs/gateway-config.md` is the reference.
 
+mod clients;
 mod lower;
-mod oidc;
 mod quantity;
 mod raw;
 mod recordings;
 mod rules;
+mod times;
 
-use access_checks::UsernamePrefix;
+use access_checks::OidcConfig;
 use access_model::Rules;
 use finding_model::{FileId, Finding};
 use session_record::Durability;
 use session_store::{Readers, Watermarks};
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -32,9 +32,10 @@ pub struct Config {
     pub clients: Clients,
     /// At least one; names are unique.
     pub clusters: Vec<Cluster>,
+    pub rules: Rules,
+    pub calls: Calls,
     pub recordings: Recordings,
     pub ledger: Ledger,
-    pub rules: Rules,
     pub limits: Limits,
 }
 
@@ -51,22 +52,24 @@ pub struct Listen {
 pub struct Clients {
     /// Who signs client certificates (PEM).
     pub certificate_authority: Option<PathBuf>,
-    pub oidc: Vec<OidcProvider>,
-    /// Whether tokens of a cluster's service accounts are asked about there.
-    pub service_accounts: bool,
+    pub oidc: Vec<Issuer>,
+    /// Whether tokens of a cluster's service accounts are good for that cluster, and for whom they have to be.
+    pub service_accounts: Option<Vec<String>>,
 }
 
-/// Whose ID tokens are believed, with the words of the API server's own flags.
+/// An OIDC issuer, and the file with its server's authority where it has one of its own.
 #[derive(Debug, Clone)]
-pub struct OidcProvider {
-    pub issuer: String,
-    pub audiences: Vec<String>,
+pub struct Issuer {
+    pub oidc: OidcConfig,
     pub authority: Option<PathBuf>,
-    pub username_claim: String,
-    pub username_prefix: UsernamePrefix,
-    pub groups_claim: Option<String>,
-    pub groups_prefix: String,
-    pub required_claims: BTreeMap<String, String>,
+}
+
+/// Which calls of plain API traffic are recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Calls {
+    None,
+    Mutations,
+    All,
 }
 
 /// An API server, and as whom the gateway speaks to it.
@@ -126,6 +129,8 @@ pub struct Limits {
     pub ping: Duration,
     /// The longest WebSocket message of a peer, in bytes.
     pub message: usize,
+    /// Whether sessions go on when the proof of who the caller is has expired.
+    pub outlast_proof: bool,
 }
 
 impl Default for Limits {
@@ -138,6 +143,7 @@ impl Default for Limits {
             recorder_stall: Duration::from_secs(10),
             ping: Duration::from_secs(20),
             message: 16 << 20,
+            outlast_proof: false,
         }
     }
 }

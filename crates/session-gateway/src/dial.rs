@@ -160,7 +160,7 @@ async fn switched(
 ) -> Result<Response<Incoming>, DialError> {
     let sent = upstream.send_upgrade(begun, request);
     let response =
-        tokio::time::timeout(ANSWER_TIMEOUT, sent).await.map_err(|_ignored| DialError::Slow)??;
+        tokio::time::timeout(ANSWER_TIMEOUT, sent).await.map_err(|_elapsed| DialError::Slow)??;
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return Ok(response);
     }

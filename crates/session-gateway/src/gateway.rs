@@ -1,19 +1,19 @@
 //! The gateway as a whole: what every connection shares, how it starts and how it stops.
 
+use crate::activity::{self, Activity};
 use crate::admin;
+use crate::caller::Cluster;
 use crate::chain::chain;
-use crate::config::{Cluster, Config, Limits, OidcProvider, Recordings, UpstreamIdentity};
+use crate::config::{self, Calls, Config, Limits, Recordings, UpstreamIdentity};
 use crate::evidence::Evidence;
 use crate::heads::Heads;
+use crate::identify::{Identities, IssuerError};
 use crate::listener::{self, ListenError};
 use crate::metrics::Metrics;
 use crate::registry::Registry;
 use crate::route::Routes;
 use crate::upstream::{Upstream, UpstreamConfigError};
-use access_checks::{
-    ApiServer, ApiServerConfig, ApiServerConfigError, Credential, KeyLimits, Oidc, OidcConfig,
-    OidcConfigError, SigningAlgorithm,
-};
+use access_checks::{ApiServer, ApiServerConfig, ApiServerConfigError, Credential};
 use access_model::Rules;
 use ledger_model::{KeyError, SignerKey};
 use ledger_store::{AppendError, Ledger, LedgerOptions};
@@ -29,10 +29,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use zeroize::Zeroizing;
 
-/// For one answer to a question about a caller or a pod.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long connections may go on after the gateway was told to stop and sessions have ended.
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
+/// For the gateway's own questions to an API server.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What keeps the gateway from starting.
 #[derive(Debug, thiserror::Error)]
@@ -46,15 +46,19 @@ pub enum StartError {
         source: UpstreamConfigError,
     },
     #[error("could not read {path}")]
-    ReadFile {
+    Read {
         path: PathBuf,
         #[source]
         source: io::Error,
     },
-    #[error("an API server cannot be asked about callers")]
-    ApiServer(#[source] ApiServerConfigError),
-    #[error("an identity provider cannot be used")]
-    Oidc(#[source] OidcConfigError),
+    #[error("cluster {cluster} cannot be asked")]
+    ApiServer {
+        cluster: String,
+        #[source]
+        source: ApiServerConfigError,
+    },
+    #[error(transparent)]
+    Issuer(#[from] IssuerError),
     #[error("recordings cannot be written")]
     Recorder(#[source] session_store::StartError),
     #[error("could not read the ledger's key in {path}")]
@@ -83,11 +87,10 @@ pub(crate) struct Gateway {
     pub(crate) name: String,
     pub(crate) limits: Limits,
     pub(crate) recordings: Recordings,
-    pub(crate) routes: Routes,
+    pub(crate) calls: Calls,
     pub(crate) rules: Rules,
-    pub(crate) oidc: Vec<Oidc>,
-    pub(crate) service_accounts: bool,
-    api_servers: Vec<ApiServer>,
+    pub(crate) identities: Identities,
+    pub(crate) routes: Routes,
     pub(crate) evidence: Evidence,
     pub(crate) sessions: Registry,
     pub(crate) heads: Arc<Heads>,
@@ -122,17 +125,17 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
 pub async fn start_on(config: &Config, disk: Arc<dyn Disk>) -> Result<Running, StartError> {
     let tls = listener::tls(config)?;
     let routes = routes(config)?;
+    let identities = Identities::load(&config.clients)?;
     let metrics = Arc::new(Metrics::default());
     let evidence = evidence(config, disk, Arc::clone(&metrics)).await?;
     let gateway = Arc::new(Gateway {
         name: config.name.clone(),
         limits: config.limits.clone(),
         recordings: config.recordings.clone(),
-        routes,
+        calls: config.calls,
         rules: config.rules.clone(),
-        oidc: providers(config)?,
-        service_accounts: config.clients.service_accounts,
-        api_servers: api_servers(config)?,
+        identities,
+        routes,
         evidence,
         sessions: Registry::default(),
         heads: Arc::default(),
@@ -160,19 +163,16 @@ fn routes(config: &Config) -> Result<Routes, StartError> {
     for cluster in &config.clusters {
         let upstream = Upstream::load(cluster)
             .map_err(|source| StartError::Cluster { cluster: cluster.name.clone(), source })?;
-        clusters.push((cluster.hosts.clone(), Arc::new(upstream)));
+        let api = api_server(cluster, config.clients.service_accounts.clone().unwrap_or_default())?;
+        let cluster_of = Cluster { upstream, api, activity: Activity::default() };
+        clusters.push((cluster.hosts.clone(), Arc::new(cluster_of)));
     }
     Ok(Routes::new(clusters))
 }
 
-/// The clusters, as they are asked about callers and pods.
-fn api_servers(config: &Config) -> Result<Vec<ApiServer>, StartError> {
-    config.clusters.iter().map(api_server).collect()
-}
-
-fn api_server(cluster: &Cluster) -> Result<ApiServer, StartError> {
+fn api_server(cluster: &config::Cluster, audiences: Vec<String>) -> Result<ApiServer, StartError> {
     let read = |path: &PathBuf| {
-        std::fs::read(path).map_err(|source| StartError::ReadFile { path: path.clone(), source })
+        std::fs::read(path).map_err(|source| StartError::Read { path: path.clone(), source })
     };
     let credential = match &cluster.identity {
         UpstreamIdentity::Certificate { certificate, key } => Credential::Certificate {
@@ -181,43 +181,16 @@ fn api_server(cluster: &Cluster) -> Result<ApiServer, StartError> {
         },
         UpstreamIdentity::TokenFile(path) => Credential::TokenFile(path.clone()),
     };
-    let asked = ApiServerConfig {
+    let server = ApiServerConfig {
         cluster: cluster.name.clone(),
-        server: cluster.server.to_string().trim_end_matches('/').to_owned(),
+        server: cluster.server.as_str().to_owned(),
         authority: read(&cluster.authority)?,
         credential,
         answer_within: ANSWER_TIMEOUT,
-        audiences: Vec::new(),
+        audiences,
     };
-    ApiServer::new(asked).map_err(StartError::ApiServer)
-}
-
-fn providers(config: &Config) -> Result<Vec<Oidc>, StartError> {
-    config.clients.oidc.iter().map(provider).collect()
-}
-
-fn provider(provider: &OidcProvider) -> Result<Oidc, StartError> {
-    let authority = match &provider.authority {
-        None => None,
-        Some(path) => {
-            let read = std::fs::read(path);
-            Some(read.map_err(|source| StartError::ReadFile { path: path.clone(), source })?)
-        }
-    };
-    let config = OidcConfig {
-        issuer: provider.issuer.clone(),
-        audiences: provider.audiences.clone(),
-        authority,
-        algorithms: vec![SigningAlgorithm::Rs256, SigningAlgorithm::Es256, SigningAlgorithm::EdDsa],
-        username_claim: provider.username_claim.clone(),
-        username_prefix: provider.username_prefix.clone(),
-        groups_claim: provider.groups_claim.clone(),
-        groups_prefix: provider.groups_prefix.clone(),
-        required_claims: provider.required_claims.clone(),
-        leeway_s: 10,
-        keys: KeyLimits::default(),
-    };
-    Oidc::new(config).map_err(StartError::Oidc)
+    ApiServer::new(server)
+        .map_err(|source| StartError::ApiServer { cluster: cluster.name.clone(), source })
 }
 
 /// Opens the ledger and the recorder, and tells the one what the other found.
@@ -234,7 +207,7 @@ async fn evidence(
     let options = LedgerOptions::new(folder, key, &config.name, env!("CARGO_PKG_VERSION"));
     let opened = tokio::task::spawn_blocking(move || Ledger::open(options)).await;
     let ledger =
-        opened.map_err(|_ignored| StartError::LedgerGivenUp)?.map_err(StartError::Ledger)?;
+        opened.map_err(|_panicked| StartError::LedgerGivenUp)?.map_err(StartError::Ledger)?;
     let recordings = &config.recordings;
     let recorder = RecorderConfig {
         commit_interval: recordings.commit_interval,
@@ -288,11 +261,6 @@ async fn why_failed(gateway: &Gateway) -> String {
 }
 
 impl Gateway {
-    /// A cluster, to be asked.
-    pub(crate) fn api_server(&self, cluster: &str) -> Option<&ApiServer> {
-        self.api_servers.iter().find(|api| api.cluster() == cluster)
-    }
-
     /// Why nobody should be sent here now.
     pub(crate) fn not_ready(&self) -> Option<String> {
         if self.stop.is_cancelled() {
@@ -345,6 +313,9 @@ impl Running {
         gateway.tasks.close();
         if tokio::time::timeout(STOP_TIMEOUT, gateway.tasks.wait()).await.is_err() {
             tracing::warn!(open = gateway.tasks.len(), "connections did not end in time");
+        }
+        for cluster in gateway.routes.clusters() {
+            activity::stop(&gateway, cluster).await;
         }
         gateway.gone.cancel();
         if let Err(error) = gateway.evidence.ledger.clone().close().await {

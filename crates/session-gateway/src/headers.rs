@@ -17,12 +17,6 @@ const OF_CONNECTION: &[HeaderName] = &[
 const OF_CONNECTION_TOO: &[&str] = &["keep-alive", "proxy-connection", "http2-settings"];
 /// Begin of headers by which proxies tell who calls, and from where.
 const OF_PROXIES: &[&str] = &["x-remote-", "x-forwarded-"];
-const IMPERSONATE: &str = "impersonate-";
-
-/// The name of a header by which the client wants to be somebody else.
-pub(crate) fn impersonation(headers: &HeaderMap) -> Option<&HeaderName> {
-    headers.keys().find(|name| name.as_str().starts_with(IMPERSONATE))
-}
 
 /// Removes what is not for the API server.
 pub(crate) fn strip_request(headers: &mut HeaderMap) {
@@ -32,7 +26,9 @@ pub(crate) fn strip_request(headers: &mut HeaderMap) {
         .keys()
         .filter(|name| {
             let name = name.as_str();
-            name == "forwarded" || OF_PROXIES.iter().any(|begin| name.starts_with(begin))
+            name == "forwarded"
+                || name == "weir-reason"
+                || OF_PROXIES.iter().any(|begin| name.starts_with(begin))
         })
         .cloned()
         .collect();
@@ -117,15 +113,5 @@ mod tests {
             r#"{"accept": "application/json", "kubectl-command": "kubectl get", "te": "trailers"}"#
         ]]
         .assert_eq(&format!("{headers:?}"));
-    }
-
-    #[test]
-    fn impersonation_is_seen_in_whatever_case() {
-        let name = HeaderName::from_bytes(b"IMPERSONATE-Extra-scopes").unwrap();
-        let mut headers = HeaderMap::new();
-        headers.insert(name, header::HeaderValue::from_static("x"));
-        let found = impersonation(&headers).map(HeaderName::as_str);
-        assert_eq!(found, Some("impersonate-extra-scopes"));
-        assert_eq!(impersonation(&map(&[("x-impersonate-user", "a")])), None);
     }
 }

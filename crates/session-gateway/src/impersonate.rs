@@ -55,21 +55,22 @@ pub(crate) fn add(
             headers.append(name.clone(), value(text)?);
         }
     }
-    if let Some(session) = session {
-        headers.insert(extra_name(SESSION_KEY)?, value(&session_text(session))?);
+    match session {
+        Some(session) => add_session(headers, session),
+        None => Ok(()),
     }
-    Ok(())
 }
 
-/// A session's id as recordings, the ledger and the cluster write it.
-pub(crate) fn session_text(session: SessionId) -> String {
-    uuid::Uuid::from_u128(session.0).hyphenated().to_string()
+/// Adds the session that a call belongs to.
+pub(crate) fn add_session(headers: &mut HeaderMap, session: SessionId) -> Result<(), Failure> {
+    headers.insert(extra_name(SESSION_KEY)?, value(&session.to_string())?);
+    Ok(())
 }
 
 fn extra_name(key: &str) -> Result<HeaderName, Failure> {
     let key = key.to_ascii_lowercase();
     let name = format!("{EXTRA}{}", utf8_percent_encode(&key, IN_NAME));
-    HeaderName::from_bytes(name.as_bytes()).map_err(|_ignored| unusable(&key))
+    HeaderName::from_bytes(name.as_bytes()).map_err(|_invalid| unusable(&key))
 }
 
 /// Control characters cannot be said in a header. Blanks at its ends are no part of a value (RFC 9110, 5.5), so
@@ -78,7 +79,7 @@ fn value(text: &str) -> Result<HeaderValue, Failure> {
     if text.is_empty() || text != text.trim() {
         return Err(unusable(text));
     }
-    HeaderValue::from_bytes(text.as_bytes()).map_err(|_ignored| unusable(text))
+    HeaderValue::from_bytes(text.as_bytes()).map_err(|_invalid| unusable(text))
 }
 
 fn unusable(text: &str) -> Failure {

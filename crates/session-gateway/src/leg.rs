@@ -9,8 +9,8 @@ use tungstenite::Utf8Bytes;
 
 /// RFC 6455, 7.4.1: a normal closure.
 const NORMAL: u16 = 1000;
-/// How long a peer may take to read the last words and close.
-const LINGER: Duration = Duration::from_secs(5);
+/// How long a peer may take to read the last words and close. Nothing of the session waits for it.
+const LINGER: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
 pub(crate) struct Leg {
@@ -52,6 +52,11 @@ impl Leg {
         let mut leg = Self { receiver, sender, codec, is_web_socket: false };
         leg.collect();
         leg
+    }
+
+    /// The protocol has nothing left to say.
+    pub(crate) fn is_over(&self) -> bool {
+        self.codec.is_over()
     }
 
     /// Waits until what is sent arrives. Gives what the peer did meanwhile.

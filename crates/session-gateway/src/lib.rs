@@ -1,22 +1,26 @@
 //! The server in front of API servers that records privileged access.
 //!
 //! ```text
-//! listener ─> dispatch ─> identify ─> classify ─┬─> plain                                   (the cluster's RBAC decides)
-//!                                               ├─> around  ─┐
+//! listener ─> dispatch ─> identify ─> classify ─┬─> plain ── activity                        (the cluster's RBAC decides)
+//!                                               ├─> calls   ─┐
 //!                                               └─> streams ─┴> authorise::admit ─> Begun ─> upstream
 //! ```
 //!
 //! `docs/design/gateway.md` argues it. **Invariants.** There is no way from a privileged request to the cluster but
-//! through `session::Begun`, which exists once the recording's header and the ledger's entry are on disk. What is
-//! forwarded was recorded first. Whatever fails ends the session. Deliberately absent: what a protocol's bytes
-//! mean (`session-proto`), how recordings and entries are written (`session-store`, `ledger-store`), who may watch.
+//! through [`session::Begun`], which exists once the recording's header and the ledger's entry are on disk. What is
+//! forwarded was recorded first. Whatever fails ends the session, and its person is told why. Nothing of a client's
+//! proof reaches a cluster, a log or a recording. Deliberately absent: what a protocol's bytes mean (`session-proto`),
+//! how recordings and entries are written (`session-store`, `ledger-store`), who may watch.
 
+mod activity;
 mod admin;
-mod around;
 mod authorise;
 mod body;
+mod call_record;
 mod caller;
+mod calls;
 mod chain;
+mod clock;
 pub mod config;
 mod dial;
 mod dispatch;
@@ -45,8 +49,9 @@ mod upstream;
 
 pub use config::Config;
 pub use gateway::{Running, StartError, start, start_on};
+pub use identify::IssuerError;
 pub use listener::ListenError;
 pub use pem::PemError;
-pub use registry::Registry;
+pub use registry::{AskError, LiveSession, Phase, Registry};
 pub use serve::{ServeError, serve};
 pub use upstream::UpstreamConfigError;

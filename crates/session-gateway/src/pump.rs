@@ -5,6 +5,7 @@
 //! its own other side only, so two peers that both write cannot block each other; and one task polls both, so there
 //! is neither a lock nor a hand-over between a byte that comes and the same byte that goes.
 
+use crate::authorise::SessionLimits;
 use crate::gateway::Gateway;
 use crate::leg::Leg;
 use crate::registry::{Ask, Phase};
@@ -24,27 +25,6 @@ const WAITING_BYTES: usize = 256 << 10;
 /// After the runtime's last word, what still belongs to the session comes at once or never.
 const AFTER_STATUS: Duration = Duration::from_secs(5);
 
-/// When a session ends by itself.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Deadlines {
-    /// After so long without a byte in either direction.
-    pub(crate) idle: Duration,
-    /// At this moment, whatever goes on; and what the limit is called.
-    pub(crate) end: Instant,
-    pub(crate) end_is: &'static str,
-    /// How often the peers are pinged.
-    pub(crate) ping: Duration,
-    /// How long the recorder may take for anything.
-    pub(crate) stall: Duration,
-}
-
-/// How events are recorded.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Mode {
-    pub(crate) durability: Durability,
-    pub(crate) terminal: bool,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Towards {
     Client,
@@ -57,8 +37,12 @@ pub(crate) struct Pump {
     upstream: Leg,
     begun: Begun,
     gateway: Arc<Gateway>,
-    deadlines: Deadlines,
-    mode: Mode,
+    limits: SessionLimits,
+    ping: Duration,
+    /// How long the recorder may take for anything.
+    stall: Duration,
+    durability: Durability,
+    terminal: bool,
     timer: Pin<Box<Sleep>>,
     to_upstream: Waiting,
     to_client: Waiting,
@@ -107,22 +91,29 @@ impl Pump {
         (client, upstream): (Leg, Leg),
         begun: Begun,
         gateway: Arc<Gateway>,
-        deadlines: Deadlines,
-        mode: Mode,
+        limits: SessionLimits,
     ) -> Self {
         let now = Instant::now();
+        let (ping, stall) = (gateway.limits.ping, gateway.limits.recorder_stall);
+        let opening = &begun.live().opening;
+        let (durability, terminal) = (opening.durability, opening.access.terminal);
         Self {
             client,
             upstream,
             begun,
             gateway,
-            deadlines,
-            mode,
-            timer: Box::pin(tokio::time::sleep_until(now + deadlines.ping)),
+            limits,
+            ping,
+            stall,
+            durability,
+            terminal,
+            timer: Box::pin(tokio::time::sleep_until(
+                (now + ping).min(limits.end).min(now + limits.idle),
+            )),
             to_upstream: Waiting::default(),
             to_client: Waiting::default(),
             last_byte: now,
-            next_ping: now + deadlines.ping,
+            next_ping: now + ping,
             is_frozen: false,
             status: None,
             upstream_over: None,
@@ -158,8 +149,12 @@ impl Pump {
 
     /// How the session ended, once nothing is left to pass.
     fn over(&self) -> Option<Ending> {
-        if !self.to_client.is_empty() {
+        // The client may take its time to read what is left; its limits are the session's.
+        if !self.to_client.is_empty() || !self.client.sender.is_clear() {
             return None;
+        }
+        if self.client.is_over() {
+            return Some(Ending::Finished { exit_code: None });
         }
         match (&self.status, &self.upstream_over) {
             (Some((_, exit_code)), Some(_)) => Some(Ending::Finished { exit_code: *exit_code }),
@@ -215,12 +210,12 @@ impl Pump {
                 self.upstream.sender.give_up();
                 Ok(())
             }
-            Next::FromClient(came) => self.client_said(came).await,
-            Next::FromUpstream(came) => self.upstream_said(came).await,
+            Next::FromClient(came) => self.client_sent(came).await,
+            Next::FromUpstream(came) => self.upstream_sent(came).await,
         }
     }
 
-    async fn client_said(&mut self, came: Result<Incoming, TransportError>) -> Result<(), Ending> {
+    async fn client_sent(&mut self, came: Result<Incoming, TransportError>) -> Result<(), Ending> {
         let incoming = match came {
             Ok(incoming) => incoming,
             Err(TransportError::Io(_)) => return Err(self.client_left()),
@@ -231,7 +226,7 @@ impl Pump {
         if received.over.is_some() { Err(self.client_left()) } else { Ok(()) }
     }
 
-    async fn upstream_said(
+    async fn upstream_sent(
         &mut self,
         came: Result<Incoming, TransportError>,
     ) -> Result<(), Ending> {
@@ -273,7 +268,7 @@ impl Pump {
             self.last_byte = Instant::now();
         }
         let position = self.record(&event).await?;
-        let waits = self.mode.durability.waits_for(self.mode.terminal, &event);
+        let waits = self.durability.waits_for(self.terminal, &event);
         if waits || !self.waiting(towards).recorded.is_empty() {
             self.waiting(towards).wait(event, waits.then_some(position));
             return Ok(());
@@ -286,13 +281,13 @@ impl Pump {
     async fn record(&mut self, event: &Event) -> Result<Position, Ending> {
         let recorded = tokio::select! {
             biased;
-            recorded = tokio::time::timeout(self.deadlines.stall, self.begun.recording.record(event.clone())) => recorded,
+            recorded = tokio::time::timeout(self.stall, self.begun.recording.record(event.clone())) => recorded,
             ending = self.begun.live().ended() => return Err(ending),
         };
         let position = match recorded {
             Ok(Ok(position)) => position,
             Ok(Err(failure)) => return Err(recording_failed(&failure)),
-            Err(_) => return Err(stalled(self.deadlines.stall)),
+            Err(_) => return Err(stalled(self.stall)),
         };
         self.begun.live().passed(event);
         Ok(position)
@@ -352,7 +347,7 @@ impl Pump {
     /// Looks at all limits, and sets the timer to the nearest.
     fn tick(&mut self) -> Result<(), Ending> {
         let now = Instant::now();
-        let Deadlines { idle, end, end_is, ping, stall: _ } = self.deadlines;
+        let SessionLimits { idle, end, end_is } = self.limits;
         if now >= end {
             return Err(Ending::Limit { which: end_is.to_owned() });
         }
@@ -361,7 +356,7 @@ impl Pump {
             return Err(Ending::Limit { which });
         }
         if now >= self.next_ping {
-            self.next_ping = now + ping;
+            self.next_ping = now + self.ping;
             self.client.ping();
             self.upstream.ping();
         }

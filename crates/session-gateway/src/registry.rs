@@ -190,12 +190,30 @@ impl Live {
         self.ending.get().cloned().unwrap_or(Ending::GatewayStopped)
     }
 
+    /// What somebody ended it with.
+    pub(crate) fn ending(&self) -> Option<Ending> {
+        self.ending.get().cloned()
+    }
+
     /// Counts what passes.
     pub(crate) fn passed(&self, event: &Event) {
-        if let Event::Data { stream, bytes } = event {
-            let side = if stream.is_from_person() { &self.from_client } else { &self.to_client };
-            side.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        }
+        let (side, bytes) = match event {
+            Event::Data { stream, bytes } if stream.is_from_person() => (&self.from_client, bytes),
+            Event::Data { stream: _, bytes } | Event::Call { json: bytes } => {
+                (&self.to_client, bytes)
+            }
+            Event::End { .. }
+            | Event::Resize { .. }
+            | Event::Status { .. }
+            | Event::Connected { .. }
+            | Event::ConnectionError { .. }
+            | Event::Disconnected { .. }
+            | Event::Notice { .. }
+            | Event::Frozen { .. }
+            | Event::Thawed { .. }
+            | Event::Marker { .. } => return,
+        };
+        side.fetch_add(bytes.len() as u64, Ordering::Relaxed);
     }
 
     /// From the client, and to it.

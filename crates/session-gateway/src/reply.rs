@@ -30,6 +30,31 @@ impl Failure {
         Self { code: StatusCode::NOT_FOUND, reason: "NotFound", message: message.into() }
     }
 
+    /// With the word that fits the code.
+    pub(crate) fn of_code(code: StatusCode, message: impl Into<String>) -> Self {
+        let reason = match code {
+            StatusCode::UNAUTHORIZED => "Unauthorized",
+            StatusCode::FORBIDDEN => "Forbidden",
+            StatusCode::NOT_FOUND => "NotFound",
+            StatusCode::METHOD_NOT_ALLOWED => "MethodNotAllowed",
+            StatusCode::PAYLOAD_TOO_LARGE | StatusCode::URI_TOO_LONG => "RequestEntityTooLarge",
+            StatusCode::SERVICE_UNAVAILABLE => "ServiceUnavailable",
+            _ if code.is_server_error() => "InternalError",
+            _ => "BadRequest",
+        };
+        Self { code, reason, message: message.into() }
+    }
+
+    /// What an API server answered, again. What is no `Status` becomes one.
+    pub(crate) fn of_status(status: &[u8]) -> Self {
+        let object: serde_json::Value = serde_json::from_slice(status).unwrap_or_default();
+        let code = object.get("code").and_then(serde_json::Value::as_u64);
+        let code = code.and_then(|code| StatusCode::from_u16(u16::try_from(code).ok()?).ok());
+        let message = object.get("message").and_then(serde_json::Value::as_str);
+        let message = message.unwrap_or("the session ended before it began");
+        Self::of_code(code.unwrap_or(StatusCode::BAD_GATEWAY), message)
+    }
+
     pub(crate) fn unavailable(message: impl Into<String>) -> Self {
         let code = StatusCode::SERVICE_UNAVAILABLE;
         Self { code, reason: "ServiceUnavailable", message: message.into() }
@@ -60,33 +85,5 @@ impl Failure {
         let json = HeaderValue::from_static("application/json");
         response.headers_mut().insert(header::CONTENT_TYPE, json);
         response
-    }
-}
-
-impl Failure {
-    /// What an API server's `Status` says, as an answer.
-    pub(crate) fn of_status(status: &[u8]) -> Self {
-        let object: serde_json::Value = serde_json::from_slice(status).unwrap_or_default();
-        let text =
-            |name: &str| object.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
-        let code = object
-            .get("code")
-            .and_then(serde_json::Value::as_u64)
-            .and_then(|code| u16::try_from(code).ok());
-        let code = code
-            .and_then(|code| StatusCode::from_u16(code).ok())
-            .unwrap_or(StatusCode::BAD_GATEWAY);
-        let message = if text("message").is_empty() {
-            "the cluster's side did not come about"
-        } else {
-            text("message")
-        };
-        let reason = match code {
-            StatusCode::FORBIDDEN => "Forbidden",
-            StatusCode::NOT_FOUND => "NotFound",
-            StatusCode::UNAUTHORIZED => "Unauthorized",
-            _ => "InternalError",
-        };
-        Self { code, reason, message: message.to_owned() }
     }
 }

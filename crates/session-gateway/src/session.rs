@@ -27,8 +27,9 @@ pub(crate) struct Begun {
 /// A new id.
 pub(crate) fn new_id() -> Result<SessionId, Failure> {
     let mut bytes = [0; 16];
-    aws_lc_rs::rand::fill(&mut bytes)
-        .map_err(|_ignored| Failure::unavailable("there is no randomness for a session's id"))?;
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_unspecified| {
+        Failure::unavailable("there is no randomness for a session's id")
+    })?;
     Ok(SessionId(u128::from_be_bytes(bytes)))
 }
 

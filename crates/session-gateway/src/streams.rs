@@ -4,26 +4,27 @@
 //! with, clients take it for a missing protocol and ask again in another. Forwarded ports have no place for a status
 //! before the first connection, so there the answer to the request says it.
 
-use crate::authorise::{self, Wanted};
+use crate::authorise::{self, Admitted, SessionLimits, Wanted};
 use crate::body::Body;
 use crate::dial::{self, Call, DialError};
 use crate::gateway::Gateway;
 use crate::leg::Leg;
 use crate::protocols::{self, Chosen, Purpose};
-use crate::pump::{Deadlines, Mode, Over, Pump};
+use crate::pump::{Over, Pump};
 use crate::reply::Failure;
 use crate::session::Begun;
 use crate::transport::{self, Io};
-use crate::upgrade;
+use crate::{impersonate, upgrade};
 use access_model::Transport;
 use bytes::Bytes;
-use http::Response;
+use http::{HeaderMap, Response, Uri};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use session_proto::Status;
 use session_record::{Ending, Event};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::oneshot;
 use tungstenite::protocol::Role;
 
 /// What runtimes give their clients.
@@ -37,7 +38,7 @@ const ENDED_BY_GATEWAY: u8 = 125;
 struct Asking {
     gateway: Arc<Gateway>,
     wanted: Wanted,
-    purpose: Purpose,
+    call: Call,
     chosen: Chosen,
     is_web_socket: bool,
     upgrade: OnUpgrade,
@@ -47,10 +48,13 @@ struct Asking {
 pub(crate) async fn serve(
     gateway: &Arc<Gateway>,
     mut wanted: Wanted,
-    transport: &Transport,
+    headers: HeaderMap,
     purpose: Purpose,
     upgrade: OnUpgrade,
 ) -> Result<Response<Body>, Failure> {
+    let Some(transport) = wanted.request.transport() else {
+        return Err(Failure::bad_request("the request asks for no stream"));
+    };
     let Some(chosen) = protocols::with_client(transport, &purpose) else {
         return match transport {
             Transport::Spdy { .. } => {
@@ -65,19 +69,24 @@ pub(crate) async fn serve(
     };
     let (answer, is_web_socket) = match transport {
         Transport::WebSocket { .. } => {
-            let accept = upgrade::accept(&wanted.headers)?;
+            let accept = upgrade::accept(&headers)?;
             (upgrade::switch_to_web_socket(accept, chosen.name), true)
         }
         Transport::Spdy { .. } => (upgrade::switch_to_spdy(chosen.name), false),
     };
     wanted.protocol.clone_from(&chosen.shown);
     let is_forward = matches!(purpose, Purpose::Forward { .. });
+    let call = Call { target: target(&wanted)?, headers: passed_on(&wanted, &headers)?, purpose };
     let gateway = Arc::clone(gateway);
-    let asking = Asking { gateway, wanted, purpose, chosen, is_web_socket, upgrade };
+    let asking = Asking { gateway, wanted, call, chosen, is_web_socket, upgrade };
+    let tasks = asking.gateway.tasks.clone();
     if is_forward {
-        forward(asking).await?;
+        // A task of its own, so that a client that goes away meanwhile leaves no recording without an end.
+        let (decided, decision) = oneshot::channel();
+        tasks.spawn(forward(asking, decided));
+        let gone = || Failure::unavailable("the session ended before it began");
+        decision.await.unwrap_or_else(|_| Err(gone()))?;
     } else {
-        let tasks = asking.gateway.tasks.clone();
         tasks.spawn(command(asking));
     }
     Ok(answer)
@@ -85,7 +94,7 @@ pub(crate) async fn serve(
 
 /// Lets the client in, and decides then.
 async fn command(asking: Asking) {
-    let Asking { gateway, wanted, purpose, chosen, is_web_socket, upgrade } = asking;
+    let Asking { gateway, wanted, call, chosen, is_web_socket, upgrade } = asking;
     let Some(mut client) = client_leg(&gateway, upgrade, chosen, is_web_socket).await else {
         return;
     };
@@ -96,17 +105,18 @@ async fn command(asking: Asking) {
             return;
         }
     };
-    let begun = match authorise::admit(&gateway, &wanted).await {
-        Ok(begun) => begun,
+    let Admitted { begun, limits } = match authorise::admit(&gateway, &wanted).await {
+        Ok(admitted) => admitted,
         Err(failure) => {
             say(&mut client, &Event::Status { text: failure.status().into() });
             client.close().await;
             return;
         }
     };
-    match reach(&gateway, &wanted, &begun, purpose).await {
+    match reach(&gateway, &wanted, &begun, call).await {
         Ok((upstream, from_upstream)) => {
-            run(gateway, wanted, begun, (client, upstream), (early, from_upstream)).await;
+            drop(wanted);
+            run(gateway, begun, limits, (client, upstream), (early, from_upstream)).await;
         }
         Err((ending, status)) => {
             if let Some(text) = status {
@@ -122,27 +132,55 @@ async fn command(asking: Asking) {
 }
 
 /// Decides, and lets the client in then.
-async fn forward(asking: Asking) -> Result<(), Failure> {
-    let Asking { gateway, wanted, purpose, chosen, is_web_socket, upgrade } = asking;
-    let begun = authorise::admit(&gateway, &wanted).await?;
-    let (upstream, from_upstream) = match reach(&gateway, &wanted, &begun, purpose).await {
+async fn forward(asking: Asking, decided: oneshot::Sender<Result<(), Failure>>) {
+    let Asking { gateway, wanted, call, chosen, is_web_socket, upgrade } = asking;
+    let Admitted { begun, limits } = match authorise::admit(&gateway, &wanted).await {
+        Ok(admitted) => admitted,
+        Err(failure) => {
+            // Whoever went away does not hear it.
+            let _heard = decided.send(Err(failure));
+            return;
+        }
+    };
+    let (upstream, from_upstream) = match reach(&gateway, &wanted, &begun, call).await {
         Ok(reached) => reached,
         Err((ending, status)) => {
             let failure = Failure::of_status(status.as_deref().unwrap_or_default());
+            let _heard = decided.send(Err(failure));
             begun.end(&gateway, ending).await;
-            return Err(failure);
+            return;
         }
     };
-    let tasks = gateway.tasks.clone();
-    tasks.spawn(async move {
-        let Some(client) = client_leg(&gateway, upgrade, chosen, is_web_socket).await else {
+    let client = match decided.send(Ok(())) {
+        Ok(()) => client_leg(&gateway, upgrade, chosen, is_web_socket).await,
+        Err(_) => None,
+    };
+    match client {
+        Some(client) => {
+            run(gateway, begun, limits, (client, upstream), (Vec::new(), from_upstream)).await;
+        }
+        None => {
             drop(upstream);
             begun.end(&gateway, Ending::ClientLeft).await;
-            return;
-        };
-        run(gateway, wanted, begun, (client, upstream), (Vec::new(), from_upstream)).await;
-    });
-    Ok(())
+        }
+    }
+}
+
+fn target(wanted: &Wanted) -> Result<Uri, Failure> {
+    let target = wanted.request.target().parse();
+    target.map_err(|_invalid| Failure::bad_request("the path of the request cannot be read"))
+}
+
+/// Who calls, and what the client says of itself; nothing else of a client's headers is for the cluster.
+fn passed_on(wanted: &Wanted, headers: &HeaderMap) -> Result<HeaderMap, Failure> {
+    let mut passed_on = HeaderMap::new();
+    for name in ["user-agent", "kubectl-command", "kubectl-session"] {
+        if let Some(value) = headers.get(name) {
+            passed_on.insert(name, value.clone());
+        }
+    }
+    impersonate::add(&mut passed_on, &wanted.caller.identity, None)?;
+    Ok(passed_on)
 }
 
 /// The client's side, once its connection speaks the other protocol.
@@ -169,19 +207,15 @@ async fn reach(
     gateway: &Gateway,
     wanted: &Wanted,
     begun: &Begun,
-    purpose: Purpose,
+    mut call: Call,
 ) -> Result<(Leg, Vec<Event>), (Ending, Option<Bytes>)> {
-    let call = Call {
-        target: wanted.target.clone(),
-        headers: wanted.upstream_headers(begun.id()).map_err(|failure| {
-            let why = failure.message.clone();
-            (Ending::UpstreamLeft { why }, Some(failure.status().into()))
-        })?,
-        purpose,
-    };
+    if let Err(failure) = impersonate::add_session(&mut call.headers, begun.id()) {
+        let why = failure.message.clone();
+        return Err((Ending::UpstreamLeft { why }, Some(failure.status().into())));
+    }
     let dialled = tokio::select! {
         ending = begun.live().ended() => return Err((ending, None)),
-        dialled = dial::dial(&wanted.upstream, begun, &call, gateway.limits.message) => dialled,
+        dialled = dial::dial(&wanted.cluster.upstream, begun, &call, gateway.limits.message) => dialled,
     };
     dialled.map_err(|error: DialError| {
         let why = crate::chain::chain(&error);
@@ -192,24 +226,12 @@ async fn reach(
 
 async fn run(
     gateway: Arc<Gateway>,
-    wanted: Wanted,
     begun: Begun,
+    limits: SessionLimits,
     legs: (Leg, Leg),
     (from_client, from_upstream): (Vec<Event>, Vec<Event>),
 ) {
-    let limits = &gateway.limits;
-    let (ends, end_is) = wanted.end(limits);
-    let deadlines = Deadlines {
-        idle: limits.idle,
-        end: ends,
-        end_is,
-        ping: limits.ping,
-        stall: limits.recorder_stall,
-    };
-    let opening = &begun.live().opening;
-    let mode = Mode { durability: opening.durability, terminal: opening.access.terminal };
-    drop(wanted);
-    let pump = Pump::new(legs, begun, Arc::clone(&gateway), deadlines, mode);
+    let pump = Pump::new(legs, begun, Arc::clone(&gateway), limits);
     let over = pump.run(from_client, from_upstream).await;
     end(&gateway, over).await;
 }

@@ -88,11 +88,11 @@ pub(crate) enum TransportError {
 }
 
 impl From<tungstenite::Error> for TransportError {
-    #[expect(clippy::wildcard_enum_match_arm, reason = "all but one mean the same here")]
     fn from(error: tungstenite::Error) -> Self {
-        match error {
-            tungstenite::Error::Io(error) => Self::Io(error),
-            other => Self::Protocol(Box::new(other)),
+        if let tungstenite::Error::Io(error) = error {
+            Self::Io(error)
+        } else {
+            Self::Protocol(Box::new(error))
         }
     }
 }

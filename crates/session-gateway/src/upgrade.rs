@@ -27,7 +27,7 @@ pub(crate) fn accept(headers: &HeaderMap) -> Result<HeaderValue, Failure> {
     }
     let accept = tungstenite::handshake::derive_accept_key(key.as_bytes());
     HeaderValue::from_str(&accept)
-        .map_err(|_ignored| Failure::bad_request("the Sec-WebSocket-Key cannot be answered"))
+        .map_err(|_invalid| Failure::bad_request("the Sec-WebSocket-Key cannot be answered"))
 }
 
 /// The answer after which a WebSocket begins, in the one sub-protocol that was chosen. Extensions are never granted.

@@ -136,10 +136,23 @@ impl Upstream {
     }
 
     /// A request of plain traffic, on a connection of its own until its answer has been read.
-    pub(crate) async fn send(
+    pub(crate) async fn send_plain(
         &self,
-        mut request: Request<Body>,
+        request: Request<Body>,
     ) -> Result<Response<Body>, UpstreamError> {
+        self.send(request).await
+    }
+
+    /// A privileged request that changes no protocol. Only who has a recording can send it.
+    pub(crate) async fn send_recorded(
+        &self,
+        _recorded: &Begun,
+        request: Request<Body>,
+    ) -> Result<Response<Body>, UpstreamError> {
+        self.send(request).await
+    }
+
+    async fn send(&self, mut request: Request<Body>) -> Result<Response<Body>, UpstreamError> {
         self.prepare(&mut request).await?;
         while let Some(mut sender) = self.pool.take() {
             if sender.ready().await.is_err() {
@@ -177,7 +190,7 @@ impl Upstream {
         let rest = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
         let path: Uri = format!("{}{rest}", self.base_path)
             .parse()
-            .map_err(|_ignored| UpstreamError::Path { cluster: self.name.clone() })?;
+            .map_err(|_invalid| UpstreamError::Path { cluster: self.name.clone() })?;
         *request.uri_mut() = path;
         let headers: &mut HeaderMap = request.headers_mut();
         headers.insert(HOST, self.host_header.clone());
@@ -191,7 +204,7 @@ impl Upstream {
     async fn dial(&self) -> Result<Sender, UpstreamError> {
         let stream = tokio::time::timeout(DIAL_TIMEOUT, self.connect())
             .await
-            .map_err(|_ignored| UpstreamError::Slow { cluster: self.name.clone() })?;
+            .map_err(|_elapsed| UpstreamError::Slow { cluster: self.name.clone() })?;
         let connect = |source| UpstreamError::Connect { cluster: self.name.clone(), source };
         let (sender, connection) = http1::Builder::new()
             .max_headers(HEADER_COUNT)

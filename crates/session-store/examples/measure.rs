@@ -4,6 +4,8 @@
 #![expect(
     clippy::expect_used,
     clippy::print_stdout,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
     reason = "a bench that cannot go on has nothing to say"
 )]
 

@@ -1,8 +1,10 @@
 //! From what is written to what is meant. Goes on after an error, so that a person sees all of them.
 
 use super::quantity;
-use super::raw::{RawCluster, RawConfig, RawLimits, RawListen, RawUpstreamIdentity, Text};
-use super::{Clients, Cluster, Config, Ledger, Limits, Listen, UpstreamIdentity};
+use super::raw::{
+    RawCalls, RawCluster, RawConfig, RawLimits, RawListen, RawUpstreamIdentity, Text,
+};
+use super::{Calls, Cluster, Config, Ledger, Limits, Listen, UpstreamIdentity};
 use finding_model::{Code, FileId, Finding, Severity, SourceSpan};
 use serde_saphyr::{Location, Spanned};
 use std::collections::BTreeSet;
@@ -65,21 +67,29 @@ impl Reader<'_> {
     }
 
     fn config(&mut self, raw: RawConfig) -> Option<Config> {
-        let RawConfig { name, listen, admin, clients, clusters, recordings, ledger, rules, limits } =
-            raw;
+        let RawConfig {
+            name,
+            listen,
+            admin,
+            clients,
+            clusters,
+            rules,
+            activity,
+            recordings,
+            ledger,
+            limits,
+        } = raw;
         let name = self.name(&name);
         let listen = self.listen(&listen);
         let admin = admin.map(|admin| self.admin(&admin.address));
-        let clients = Clients {
-            certificate_authority: clients
-                .certificates
-                .as_ref()
-                .map(|certificates| self.path(&certificates.authority)),
-            oidc: clients.oidc.iter().map(|provider| self.oidc(provider)).collect(),
-            service_accounts: clients.service_accounts,
-        };
-        let rules = self.rules(&rules);
+        let clients = self.clients(&clients);
         let clusters = self.clusters(&clusters);
+        let rules = self.rules(&rules);
+        let calls = match activity.calls {
+            Some(RawCalls::None) | None => Calls::None,
+            Some(RawCalls::Mutations) => Calls::Mutations,
+            Some(RawCalls::All) => Calls::All,
+        };
         let recordings = self.recordings(&recordings);
         let ledger = Ledger { folder: self.path(&ledger.folder), key: self.path(&ledger.key) };
         let limits = self.limits(&limits);
@@ -90,11 +100,12 @@ impl Reader<'_> {
                 Some(address) => Some(address?),
                 None => None,
             },
-            clients,
+            clients: clients?,
             clusters: clusters?,
+            rules: rules?,
+            calls,
             recordings: recordings?,
             ledger,
-            rules: rules?,
             limits: limits?,
         })
     }
@@ -226,6 +237,7 @@ impl Reader<'_> {
             recorder_stall: recorder_stall?,
             ping: ping?,
             message: message?,
+            outlast_proof: raw.outlast_proof.unwrap_or(default.outlast_proof),
         })
     }
 

@@ -14,37 +14,14 @@ pub(super) struct RawConfig {
     pub(super) admin: Option<RawAdmin>,
     pub(super) clients: RawClients,
     pub(super) clusters: Spanned<Vec<RawCluster>>,
+    #[serde(default)]
+    pub(super) rules: Vec<Spanned<RawRule>>,
+    #[serde(default)]
+    pub(super) activity: RawActivity,
     pub(super) recordings: RawRecordings,
     pub(super) ledger: RawLedger,
-    pub(super) rules: Spanned<Vec<RawRule>>,
     #[serde(default)]
     pub(super) limits: RawLimits,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(super) struct RawRule {
-    pub(super) name: Text,
-    pub(super) effect: RawEffect,
-    pub(super) message: Option<Text>,
-    pub(super) users: Option<Vec<String>>,
-    pub(super) groups: Option<Vec<String>>,
-    pub(super) verbs: Option<Vec<Text>>,
-    pub(super) clusters: Option<Vec<String>>,
-    pub(super) namespaces: Option<Vec<String>>,
-    pub(super) names: Option<Vec<String>>,
-    pub(super) containers: Option<Vec<String>>,
-    pub(super) labels: Option<BTreeMap<String, String>>,
-    pub(super) reason_characters: Option<usize>,
-    pub(super) terminals: Option<bool>,
-    pub(super) durability: Option<RawDurabilityWord>,
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) enum RawEffect {
-    Allow,
-    Deny,
 }
 
 #[derive(Debug, Deserialize)]
@@ -70,6 +47,14 @@ pub(super) struct RawClients {
     /// Tokens of service accounts, which the API server is asked about.
     #[serde(default)]
     pub(super) service_accounts: bool,
+    #[serde(default)]
+    pub(super) service_account_audiences: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct RawCertificates {
+    pub(super) authority: Text,
 }
 
 #[derive(Debug, Deserialize)]
@@ -78,18 +63,15 @@ pub(super) struct RawOidc {
     pub(super) issuer: Text,
     pub(super) audiences: Vec<String>,
     pub(super) authority: Option<Text>,
+    #[serde(default)]
+    pub(super) algorithms: Vec<Text>,
     pub(super) username_claim: Option<String>,
     pub(super) username_prefix: Option<String>,
     pub(super) groups_claim: Option<String>,
     pub(super) groups_prefix: Option<String>,
     #[serde(default)]
     pub(super) required_claims: BTreeMap<String, String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(super) struct RawCertificates {
-    pub(super) authority: Text,
+    pub(super) leeway: Option<Text>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -121,6 +103,7 @@ pub(super) struct RawLimits {
     pub(super) recorder_stall: Option<Text>,
     pub(super) ping: Option<Text>,
     pub(super) message: Option<Text>,
+    pub(super) outlast_proof: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -189,4 +172,82 @@ pub(super) struct RawFreeSpace {
 pub(super) struct RawLedger {
     pub(super) folder: Text,
     pub(super) key: Text,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub(super) struct RawActivity {
+    pub(super) calls: Option<RawCalls>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum RawCalls {
+    None,
+    Mutations,
+    All,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct RawRule {
+    pub(super) name: Text,
+    pub(super) effect: RawEffect,
+    pub(super) message: Option<Text>,
+    pub(super) users: Option<Vec<String>>,
+    pub(super) groups: Option<Vec<String>>,
+    pub(super) verbs: Option<Vec<Text>>,
+    pub(super) clusters: Option<Vec<String>>,
+    pub(super) namespaces: Option<Vec<String>>,
+    pub(super) names: Option<Vec<String>>,
+    pub(super) containers: Option<Vec<String>>,
+    pub(super) labels: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    pub(super) label_tests: Vec<Spanned<RawLabelTest>>,
+    #[serde(default)]
+    pub(super) privileges: Vec<Text>,
+    pub(super) from: Option<Text>,
+    pub(super) until: Option<Text>,
+    #[serde(default)]
+    pub(super) windows: Vec<RawWindow>,
+    pub(super) reason_characters: Option<usize>,
+    pub(super) terminals: Option<bool>,
+    pub(super) durability: Option<RawDurabilityWord>,
+    pub(super) longest: Option<Text>,
+    pub(super) idle: Option<Text>,
+    pub(super) bodies: Option<RawBodies>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum RawEffect {
+    Allow,
+    Deny,
+}
+
+/// One of the three.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct RawLabelTest {
+    pub(super) key: String,
+    #[serde(rename = "in")]
+    pub(super) within: Option<Vec<String>>,
+    pub(super) not_in: Option<Vec<String>>,
+    pub(super) exists: Option<bool>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct RawWindow {
+    pub(super) days: Vec<Text>,
+    pub(super) from: Text,
+    pub(super) to: Text,
+    pub(super) offset: Option<Text>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum RawBodies {
+    None,
+    Mutations,
 }

@@ -31,7 +31,7 @@ impl TokenFile {
         let text =
             text.map_err(|source| UpstreamError::Token { path: self.path.clone(), source })?;
         let mut header = HeaderValue::from_str(&format!("Bearer {}", text.trim()))
-            .map_err(|_ignored| UpstreamError::TokenText { path: self.path.clone() })?;
+            .map_err(|_invalid| UpstreamError::TokenText { path: self.path.clone() })?;
         header.set_sensitive(true);
         let known = (Instant::now(), header.clone());
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
