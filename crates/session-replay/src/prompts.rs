@@ -46,7 +46,7 @@ pub(crate) fn strip<'a>(line: &'a str, prompt: &str) -> Option<(&'a str, &'a str
     (!line.is_empty() && line == prompt.trim_end()).then_some((line, ""))
 }
 
-/// `root@web:/tmp# ls` after `root@web:/# `.
+/// `root@web:/srv# ls` after `root@web:/# `.
 fn alike<'a>(line: &'a str, prompt: &str) -> Option<(&'a str, &'a str)> {
     let sign = prompt.trim_end().chars().next_back().filter(|sign| SIGNS.contains(sign))?;
     let (who, _) = prompt.split_once(':').filter(|(who, _)| who.len() >= 3)?;
@@ -86,9 +86,9 @@ mod tests {
             "$",
             "$HOME",
             "root@web:/# id",
-            "root@web:/tmp/x# id",
-            "root@web:/tmp#",
-            "root@web:/tmp is",
+            "root@web:/srv/x# id",
+            "root@web:/srv#",
+            "root@web:/srv is",
             "> x",
         ];
         let expected = [
@@ -96,8 +96,8 @@ mod tests {
             Some(("$", "")),
             None,
             Some(("root@web:/# ", "id")),
-            Some(("root@web:/tmp/x# ", "id")),
-            Some(("root@web:/tmp#", "")),
+            Some(("root@web:/srv/x# ", "id")),
+            Some(("root@web:/srv#", "")),
             None,
             None,
         ];

@@ -95,11 +95,6 @@ fn show() {
           ? that the ledger speaks of this recording: nothing from the ledger was given
     "#]]
     .assert_eq(&world.weir(&["show", "00000000", "--identity", "auditor"]));
-    // With the key of what was typed it is known what was typed; a password is still not said.
-    let shown = world.weir(&["show", SHELL, "--identity", "investigator", "-o", "json"]);
-    assert!(!shown.contains("s3cret"), "{shown}");
-    let shown = world.json(&["show", SHELL, "--identity", "investigator", "-o", "json"]);
-    expect![[r#"[{"atUs":0,"begunUs":0,"keysSay":"nothing","prompt":"","source":"argv","text":"bash -i"},{"atUs":1700000,"begunUs":1100000,"keysSay":"same","prompt":"root@web:/# ","source":"screen","text":"su ada"},{"atUs":4400000,"begunUs":3800000,"keysSay":"nothing","prompt":"Password: ","source":"hidden","text":""},{"atUs":7800000,"begunUs":6500000,"keysSay":"same","prompt":"root@web:/# ","source":"screen","text":"cat /etc/motd"},{"atUs":10300000,"begunUs":9900000,"keysSay":"same","prompt":"root@web:/# ","source":"screen","text":"exit"}]"#]].assert_eq(&serde_json::to_string(&shown["commands"]).unwrap());
     expect![[r#"
         session      00000000-0000-0000-0000-00000000000a
         state        sealed
@@ -131,6 +126,16 @@ fn show() {
           ? that the ledger speaks of this recording: nothing from the ledger was given
     "#]]
     .assert_eq(&world.weir(&["show", SHELL]));
+}
+
+#[test]
+fn show_with_the_key_of_what_was_typed() {
+    let world = world_with_shell("show-typed");
+    // It is known what was typed; a password is still not said.
+    let shown = world.weir(&["show", SHELL, "--identity", "investigator", "-o", "json"]);
+    assert!(!shown.contains("s3cret"), "{shown}");
+    let shown = world.json(&["show", SHELL, "--identity", "investigator", "-o", "json"]);
+    expect![[r#"[{"atUs":0,"begunUs":0,"keysSay":"nothing","prompt":"","source":"argv","text":"bash -i"},{"atUs":1700000,"begunUs":1100000,"keysSay":"same","prompt":"root@web:/# ","source":"screen","text":"su ada"},{"atUs":4400000,"begunUs":3800000,"keysSay":"nothing","prompt":"Password: ","source":"hidden","text":""},{"atUs":7800000,"begunUs":6500000,"keysSay":"same","prompt":"root@web:/# ","source":"screen","text":"cat /etc/motd"},{"atUs":10300000,"begunUs":9900000,"keysSay":"same","prompt":"root@web:/# ","source":"screen","text":"exit"}]"#]].assert_eq(&serde_json::to_string(&shown["commands"]).unwrap());
 }
 
 #[test]
