@@ -30,7 +30,7 @@ fn errors(findings: &[Finding]) -> Vec<&Finding> {
 
 #[test]
 fn targets_run_on_their_seeds() {
-    let targets: [(&str, fuzz::Target); 6] = [
+    let targets: [(&str, fuzz::Target); 7] = [
         ("batch", fuzz::batch),
         ("flow", fuzz::flow),
         ("ledger", fuzz::ledger),
