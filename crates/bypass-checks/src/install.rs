@@ -13,6 +13,8 @@ pub use options::{
     ServiceAccount,
 };
 
+pub(crate) use policy::{Lists, NAMESPACE_NAME, break_glass_policy, policy};
+
 use serde_json::Value;
 
 /// An object, and what a reader should know of it.

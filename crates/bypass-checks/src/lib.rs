@@ -29,6 +29,8 @@ mod install;
 mod audit;
 mod coverage;
 
+mod doctor;
+
 pub use audit::{
     AuditLog, AuditPolicy, AuditPolicyError, Blindness, BroughtPods, Call, Component, Fault, Known,
     Limits, LogFile, LogFileError, LogReader, Outcome, Person, Place, Span, log_files,
@@ -37,6 +39,7 @@ pub use coverage::{
     BreakGlassUse, COVERAGE_CODES, Coverage, Difference, Evidence, Gap, GapKind, LedgerOpening,
     LedgerRefusal, Question, Session, SessionEnd, SessionFacts, Sessions, Tally, WithoutCall,
 };
+pub use doctor::{Cluster, ClusterError, DOCTOR_CODES, Expected};
 pub use install::{
     BreakGlass, Document, GatewayIdentity, Impersonation, InstallError, Installation, PolicyMode,
     Requests, ServiceAccount,

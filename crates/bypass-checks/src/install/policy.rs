@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 const ADMISSION: &str = "admissionregistration.k8s.io/v1";
 /// By it a namespace is known. The API server sets it, and nobody can change it.
-const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
+pub(crate) const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
 /// Whether there is a value of the session key, what the values are, and how one looks.
 const HAS_SESSION: &str =
@@ -107,7 +107,8 @@ pub(crate) fn policy(lists: &Lists, message: &str) -> Value {
     })
 }
 
-/// The policy that marks what passes the other one for no other reason. Where it cannot be evaluated, the access is refused: what is not marked, nobody would see.
+/// The policy that marks what passes the other one for no other reason. Where it cannot be evaluated, the access is
+/// refused: what is not marked, nobody would see.
 pub(crate) fn break_glass_policy(lists: &Lists) -> Value {
     let breaks = format!(
         "!({HAS_SESSION} &&\n\

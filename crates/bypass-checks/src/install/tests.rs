@@ -82,7 +82,7 @@ fn names_that_exempt_everybody_or_nobody_are_refused() {
 
 #[test]
 fn the_policies_ask_for_the_key_that_the_gateway_sets() {
-    for policy in [policy(&Lists::default(), ""), policy::break_glass_policy(&Lists::default())] {
+    for policy in [policy(&Lists::default(), ""), break_glass_policy(&Lists::default())] {
         let text = policy.to_string();
         assert!(
             text.contains(&format!("\\\"{}\\\" in request", crate::names::SESSION_KEY)),

@@ -1,5 +1,8 @@
 //! `weir gateway`: the server in front of API servers that records privileged sessions.
 
+mod doctor;
+pub(crate) mod install;
+
 use crate::exit::ExpectedError;
 use crate::{Console, Outcome};
 use finding_model::SourceFiles;
@@ -16,9 +19,11 @@ const EXAMPLES: &str = "\
 Examples:
   weir gateway check --config gateway.yaml
   weir gateway run --config gateway.yaml
+  weir gateway install --break-glass-group oncall | kubectl apply --server-side -f -
+  weir gateway doctor cluster.json
   WEIR_LOG=debug weir gateway run --config gateway.yaml --log-format text
 
-Exit codes: 0 done, 2 the configuration has errors, 3 the gateway could not serve.";
+Exit codes: 0 done, or no way round found, 1 there is one, 2 the configuration has errors, 3 the gateway could not serve.";
 
 /// Record privileged access to clusters: exec, attach, port-forward, cp, debug, logs and proxies
 ///
@@ -35,6 +40,8 @@ enum GatewayCommand {
     Run(RunArgs),
     Check(CheckArgs),
     Keygen(KeygenArgs),
+    Install(install::InstallArgs),
+    Doctor(doctor::DoctorArgs),
 }
 
 /// Make the keys that a gateway begins with, in a folder that has none
@@ -99,6 +106,8 @@ pub(crate) fn run(args: &GatewayArgs, console: &mut Console) -> Result<Outcome, 
             writeln!(console.out, "the configuration of {} has no errors", config.name)?;
         }
         GatewayCommand::Keygen(args) => keygen(args, console)?,
+        GatewayCommand::Install(args) => return install::run(args, console),
+        GatewayCommand::Doctor(args) => return doctor::run(args, console),
     }
     Ok(Outcome::Yes)
 }

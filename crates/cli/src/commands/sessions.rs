@@ -7,6 +7,7 @@
 //! put on record; [`audit`] puts it there for those who want that. A gateway's API is what forces it.
 
 mod audit;
+mod coverage;
 mod export;
 mod folder;
 mod grep;
@@ -30,9 +31,10 @@ Examples:
   weir sessions grep 'rm -rf' --recordings DIR --identity auditor.key
   weir sessions tail -f ID --recordings DIR --identity auditor.key
   weir sessions export ID --recordings DIR --identity auditor.key --format cast > session.cast
+  weir sessions coverage /var/log/kubernetes --recordings DIR --cluster prod
   weir sessions verify --recordings DIR --ledger DIR --ledger-key 'gateway+…'
 
-Exit codes: 0 yes, found or sound, 1 no, nothing found or altered, 2 wrong usage, 3 it could not be done.";
+Exit codes: 0 yes, found or sound, 1 no, nothing found, altered or not covered, 2 wrong usage, 3 it could not be done.";
 
 /// List, play, search, export and verify recordings of privileged sessions
 #[derive(Debug, clap::Args)]
@@ -54,6 +56,7 @@ enum SessionsCommand {
     Note(note::NoteArgs),
     Hold(hold::HoldArgs),
     Release(hold::ReleaseArgs),
+    Coverage(coverage::CoverageArgs),
 }
 
 pub(crate) fn run(args: &SessionsArgs, console: &mut Console) -> Result<Outcome, ExpectedError> {
@@ -68,5 +71,6 @@ pub(crate) fn run(args: &SessionsArgs, console: &mut Console) -> Result<Outcome,
         SessionsCommand::Note(args) => note::run(args, console),
         SessionsCommand::Hold(args) => hold::run(args, console),
         SessionsCommand::Release(args) => hold::release(args, console),
+        SessionsCommand::Coverage(args) => coverage::run(args, console),
     }
 }

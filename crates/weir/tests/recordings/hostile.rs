@@ -35,10 +35,10 @@ fn world() -> World {
         data(9, Stream::Stdout, b"\r\nx\r\n"),
     ];
     let why = || HOSTILE.to_owned();
-    world.record(opening, &steps, Ending::Killed { by: why(), why: why() });
+    world.record(&opening, &steps, Ending::Killed { by: why(), why: why() });
     let mut copy = crate::world::opening(6, &["tar", "cf", "-", HOSTILE], false);
     copy.client.kubectl_session = None;
-    world.record(copy, &archive(), Ending::ClientLeft);
+    world.record(&copy, &archive(), Ending::ClientLeft);
     world
 }
 

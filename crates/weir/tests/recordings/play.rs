@@ -45,7 +45,7 @@ fn a_hostile_session_does_nothing_to_a_terminal() {
     let hostile = b"\x1b]52;c;eA==\x07\x1b]0;title\x07\x1bPq#0\x1b\\\x1b[6n\x1b[c\x1b[8;9;9t\x1b[?1000h\x1b[?2004h\xc2\x9b6nseen\xe2\x80\xae";
     let name = "sh\u{1b}]0;argv\u{7}";
     let steps = [data(1, Stream::Stdout, hostile), data(2, Stream::Stderr, hostile)];
-    world.record(opening(5, &[name], true), &steps, Ending::ClientLeft);
+    world.record(&opening(5, &[name], true), &steps, Ending::ClientLeft);
     let painted = played(&world, "0 --identity auditor --speed 1000", b".q");
     let mut rest = painted.as_str();
     while let Some((_, after)) = rest.split_once('\u{1b}') {

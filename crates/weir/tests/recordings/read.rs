@@ -8,7 +8,7 @@ use session_record::{Ending, Event, Stream};
 fn ls() {
     let mut world = world_with_shell("ls");
     let left = Ending::ClientLeft;
-    world.record(opening(0xb, &["sh", "-c", "id; whoami"], false), &[], left);
+    world.record(&opening(0xb, &["sh", "-c", "id; whoami"], false), &[], left);
     expect![[r#"
         00000000-0000-0000-0000-00000000000a  2026-11-18T11:06:40.133Z   0:00:10.3  sealed      ann  exec  prod  shop/web-0  bash -i
         00000000-0000-0000-0000-00000000000b  2026-11-18T11:06:40.134Z   0:00:00.0  sealed      ann  exec  prod  shop/web-0  sh -c 'id; whoami'
@@ -233,9 +233,9 @@ fn files_that_were_copied_in_two_sessions() {
     let (first, second) = archive.split_at(2000);
     let finished = || Ending::Finished { exit_code: Some(0) };
     let out = |bytes| [data(5, Stream::Stdout, bytes)];
-    world.record(opening(1, &["tar", "cf", "-", "/d"], false), &out(first), Ending::ClientLeft);
+    world.record(&opening(1, &["tar", "cf", "-", "/d"], false), &out(first), Ending::ClientLeft);
     let again = ["sh", "-c", "tar cf - '/d' | tail -c+2001"];
-    world.record(opening(2, &again, false), &out(second), finished());
+    world.record(&opening(2, &again, false), &out(second), finished());
     let arguments =
         ["export", "00000000-0000-0000-0000-000000000002", "--format", "files", "-o", "out"];
     expect![[r#"
@@ -265,7 +265,7 @@ fn files_that_were_copied_in_two_sessions() {
           ? that the recorder wrote the input compartment: its key is not at hand
           ? that the ledger speaks of this recording: nothing from the ledger was given
     "#]].assert_eq(
-        &world
+        world
             .weir(&["show", arguments[1], "--identity", "auditor"])
             .split_once("bytes")
             .unwrap()
@@ -282,7 +282,7 @@ fn ports() {
         data(3, Stream::FromPort { connection: 0 }, b"1"),
         event(4, Event::Disconnected { connection: 0 }),
     ];
-    world.record(opening(3, &[], false), &steps, Ending::ClientLeft);
+    world.record(&opening(3, &[], false), &steps, Ending::ClientLeft);
     let shown = world.weir(&["show", "0", "--identity", "auditor"]);
     expect![[r#"
                 8 typed or sent, 1 shown

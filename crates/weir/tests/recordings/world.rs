@@ -8,6 +8,7 @@ use session_record::{
     Record, SessionId, State, Stream, User, Writer,
 };
 use session_store::{AgeIdentities, AgeRecipients, KeyOf, KeysFile, WrapKey, Wrapped};
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -43,7 +44,7 @@ impl World {
     }
 
     /// Records a session that is over.
-    pub(crate) fn record(&mut self, opening: Opening, steps: &[Record], ending: Ending) {
+    pub(crate) fn record(&mut self, opening: &Opening, steps: &[Record], ending: Ending) {
         let (session, at_ms) = (opening.session, opening.at_ms);
         let keys = keys(session);
         let header = Header::new(opening.clone(), [9; 32], 100, &keys);
@@ -62,7 +63,7 @@ impl World {
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join(format!("{session}.raw")), &bytes).unwrap();
         fs::write(folder.join(format!("{session}.keys")), self.wrapped(session)).unwrap();
-        self.facts.push(Fact::SessionOpened(opened(&opening, ended.seal.header)));
+        self.facts.push(Fact::SessionOpened(opened(opening, ended.seal.header)));
         self.facts.push(Fact::SessionSealed(SessionSealed {
             session: session.to_string(),
             ending: "finished".to_owned(),
@@ -136,11 +137,11 @@ impl Drop for World {
 pub(crate) fn told(output: &Output) -> String {
     let mut text = String::from_utf8(output.stdout.clone()).unwrap().replace('\r', "\\r");
     for line in String::from_utf8(output.stderr.clone()).unwrap().lines() {
-        text.push_str(&format!("2> {line}\n"));
+        writeln!(text, "2> {line}").unwrap();
     }
     match output.status.code() {
         Some(0) => {}
-        code => text.push_str(&format!("[exit {code:?}]\n")),
+        code => writeln!(text, "[exit {code:?}]").unwrap(),
     }
     text
 }
@@ -241,7 +242,7 @@ pub(crate) fn shell() -> Vec<Record> {
 pub(crate) fn world_with_shell(name: &str) -> World {
     let mut world = World::new(name);
     let finished = Ending::Finished { exit_code: Some(0) };
-    world.record(opening(0xa, &["bash", "-i"], true), &shell(), finished);
+    world.record(&opening(0xa, &["bash", "-i"], true), &shell(), finished);
     world
 }
 

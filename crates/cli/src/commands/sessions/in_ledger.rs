@@ -25,6 +25,13 @@ pub(crate) struct LedgerArgs {
     ledger_key: Vec<String>,
 }
 
+/// A ledger that was read to its end.
+pub(crate) struct ReadLedger {
+    /// What is wrong with the ledger itself.
+    pub(crate) faults: Vec<String>,
+    pub(crate) entries: u64,
+}
+
 /// Everything that a ledger has of sessions.
 #[derive(Default)]
 pub(crate) struct InLedger {
@@ -54,6 +61,20 @@ impl LedgerArgs {
     /// Verifies and reads the ledger, where one is given. What is wrong with it is printed; its entries are used all
     /// the same, so that a person sees what they would say.
     pub(crate) fn read(&self, console: &mut Console) -> Result<Option<InLedger>, ExpectedError> {
+        let mut ledger = InLedger::default();
+        let Some(read) = self.each(console, &mut |at_ms, fact| ledger.take(at_ms, fact))? else {
+            return Ok(None);
+        };
+        let ReadLedger { faults, entries } = read;
+        Ok(Some(InLedger { faults, entries, ..ledger }))
+    }
+
+    /// The same, for whoever keeps other facts.
+    pub(crate) fn each(
+        &self,
+        console: &mut Console,
+        take: &mut dyn FnMut(i64, Fact),
+    ) -> Result<Option<ReadLedger>, ExpectedError> {
         let Some(folder) = &self.ledger else { return Ok(None) };
         let keys = self.ledger_key.iter().map(|text| key(text)).collect::<Result<_, _>>()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -66,17 +87,16 @@ impl LedgerArgs {
             writeln!(console.err, "ledger: {}", report_formats::visible(fault))?;
         }
         let entries = report.head.map_or(0, |head| head.size);
-        let mut ledger = InLedger { faults, entries, ..InLedger::default() };
         let reader = LedgerReader::new(place);
         for file in 0..entries.div_ceil(A_FILE) {
             for entry in runtime.block_on(reader.entries(file, entries)).map_err(failed)? {
                 // A kind of a later version says nothing of sessions that is known here; `verify` counted it.
                 if let Ok(entry) = decode_entry(&entry) {
-                    ledger.take(entry.at_ms, entry.fact);
+                    take(entry.at_ms, entry.fact);
                 }
             }
         }
-        Ok(Some(ledger))
+        Ok(Some(ReadLedger { faults, entries }))
     }
 }
 
