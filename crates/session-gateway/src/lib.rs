@@ -7,7 +7,7 @@
 //! ```
 //!
 //! `docs/design/gateway.md` argues it. **Invariants.** There is no way from a privileged request to the cluster but
-//! through [`session::Begun`], which exists once the recording's header and the ledger's entry are on disk. What is
+//! through `session::Begun`, which exists once the recording's header and the ledger's entry are on disk. What is
 //! forwarded was recorded first. Whatever fails ends the session, and its person is told why. Nothing of a client's
 //! proof reaches a cluster, a log or a recording. Deliberately absent: what a protocol's bytes mean (`session-proto`),
 //! how recordings and entries are written (`session-store`, `ledger-store`), who may watch.

@@ -1,19 +1,24 @@
 //! A cluster, a gateway in front of it, and people with certificates.
 
-use cluster_testbed::{Options, Part, Testbed};
-use serde_json::json;
-use std::cell::RefCell;
+use cluster_testbed::{Options, Part, Process, Testbed};
+use serde_json::{Value, json};
 use std::fs;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
+use std::sync::Mutex;
 
 const PORT: u16 = 8443;
+/// As whom the gateway speaks to the API server: nobody in particular, but for the role that it installs.
+pub(crate) const GATEWAY: &str = "weir-gateway";
 
 pub(crate) struct World {
     testbed: Testbed,
     folder: PathBuf,
-    gateway: RefCell<Option<Child>>,
+    gateway: Mutex<Option<Process>>,
+    marked: Mutex<Option<String>>,
+    writing: Mutex<()>,
     ledger_key: String,
 }
 
@@ -65,11 +70,35 @@ impl World {
             let line = printed.lines().find_map(|line| line.strip_prefix(name)).unwrap();
             line.trim().to_owned()
         };
-        let world =
-            Self { ledger_key: public("ledger"), folder, gateway: RefCell::new(None), testbed };
+        let world = Self {
+            ledger_key: public("ledger"),
+            folder,
+            gateway: Mutex::new(None),
+            marked: Mutex::new(None),
+            writing: Mutex::new(()),
+            testbed,
+        };
         world.configure(&public("shown"), &public("typed"));
+        world.install();
         world.start_gateway();
         world
+    }
+
+    /// Lets the gateway into the cluster, and refuses what it does not record.
+    fn install(&self) {
+        let options = [
+            "--gateway-identity",
+            GATEWAY,
+            "--requests",
+            "everything",
+            "--break-glass-user",
+            "rescue",
+            "--exempt-namespace",
+            "exempt",
+        ];
+        let yaml = self.weir(&[&["gateway", "install"], options.as_slice()].concat());
+        assert!(yaml.status.success(), "{}", said(&yaml));
+        self.testbed.apply(&said(&yaml)).unwrap();
     }
 
     fn configure(&self, shown: &str, typed: &str) {
@@ -77,8 +106,7 @@ impl World {
             .testbed
             .server_certificate("gateway-server", &["192.168.77.1", "localhost"])
             .unwrap();
-        let identity =
-            self.testbed.client_certificate("weir-gateway", &["system:masters"]).unwrap();
+        let identity = self.testbed.client_certificate(GATEWAY, &[]).unwrap();
         let configuration = json!({
             "name": "test",
             "listen": { "address": format!("192.168.77.1:{PORT}"), "certificate": server.certificate, "key": server.key },
@@ -99,12 +127,12 @@ impl World {
 
     pub(crate) fn start_gateway(&self) {
         let log = fs::File::create(self.folder.join("gateway.log")).unwrap();
-        let mut command = self.testbed.command(env!("CARGO_BIN_EXE_weir"));
+        let mut command = self.testbed.beside(env!("CARGO_BIN_EXE_weir"));
         command
             .args(["gateway", "run", "--config"])
             .arg(self.folder.join("gateway.yaml"))
             .stderr(log);
-        let mut child = command.stdin(Stdio::null()).spawn().unwrap();
+        let mut child = Process::start(command.stdin(Stdio::null())).unwrap();
         loop {
             let log = fs::read_to_string(self.folder.join("gateway.log")).unwrap();
             if log.contains("the gateway serves") {
@@ -113,13 +141,12 @@ impl World {
             assert!(child.try_wait().unwrap().is_none(), "the gateway ended: {log}");
             std::thread::yield_now();
         }
-        *self.gateway.borrow_mut() = Some(child);
+        *self.gateway.lock().unwrap() = Some(child);
     }
 
     pub(crate) fn kill_gateway(&self) {
-        if let Some(mut gateway) = self.gateway.borrow_mut().take() {
+        if let Some(mut gateway) = self.gateway.lock().unwrap().take() {
             gateway.kill().unwrap();
-            gateway.wait().unwrap();
         }
     }
 
@@ -137,23 +164,88 @@ impl World {
 
     /// A client of a person, at the gateway.
     pub(crate) fn client(&self, name: &str, person: &str) -> Command {
-        let path = self.folder.join(format!("{person}.kubeconfig"));
-        if !path.exists() {
-            let groups: &[&str] = if person == "bob" { &[] } else { &["ops"] };
-            let certificate = self.testbed.client_certificate(person, groups).unwrap();
-            let server = format!("https://192.168.77.1:{PORT}/clusters/testbed");
-            let text = json!({
-                "apiVersion": "v1", "kind": "Config", "current-context": "c",
-                "clusters": [{ "name": "c", "cluster": { "server": server, "certificate-authority": self.testbed.authority() } }],
-                "users": [{ "name": "u", "user": { "client-certificate": certificate.certificate, "client-key": certificate.key } }],
-                "contexts": [{ "name": "c", "context": { "cluster": "c", "user": "u" } }],
-            });
-            fs::write(&path, text.to_string()).unwrap();
-        }
+        let groups: &[&str] = if person == "bob" { &[] } else { &["ops"] };
+        let server = format!("https://192.168.77.1:{PORT}/clusters/testbed");
+        let kubeconfig = self.kubeconfig(person, groups, &server, None);
         let part = if name == "kubectl" { Part::Kubernetes } else { Part::OldKubectl };
         let mut command = self.testbed.command(part.program(name).unwrap());
-        command.env("KUBECONFIG", path);
+        command.env("KUBECONFIG", kubeconfig).stdin(Stdio::null());
         command
+    }
+
+    /// kubectl of somebody past the gateway, who may stand for others: fields of a kubeconfig's user.
+    pub(crate) fn past(&self, person: &str, groups: &[&str], standing: Option<Value>) -> Command {
+        let kubeconfig = self.kubeconfig(person, groups, &self.testbed.server(), standing);
+        let mut command = self.testbed.command(Part::Kubernetes.program("kubectl").unwrap());
+        command.env("KUBECONFIG", kubeconfig).stdin(Stdio::null());
+        command
+    }
+
+    fn kubeconfig(
+        &self,
+        person: &str,
+        groups: &[&str],
+        server: &str,
+        standing: Option<Value>,
+    ) -> PathBuf {
+        let mut hasher = DefaultHasher::new();
+        (person, groups, server, standing.as_ref().map(Value::to_string)).hash(&mut hasher);
+        let path = self.folder.join(format!("{person}-{:x}.kubeconfig", hasher.finish()));
+        let _one_writes = self.writing.lock().unwrap();
+        if path.exists() {
+            return path;
+        }
+        let certificate = self.testbed.client_certificate(person, groups).unwrap();
+        let mut user = standing.unwrap_or_else(|| json!({}));
+        user["client-certificate"] = json!(certificate.certificate);
+        user["client-key"] = json!(certificate.key);
+        let text = json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "c",
+            "clusters": [{ "name": "c", "cluster": { "server": server, "certificate-authority": self.testbed.authority() } }],
+            "users": [{ "name": "u", "user": user }],
+            "contexts": [{ "name": "c", "context": { "cluster": "c", "user": "u" } }],
+        });
+        fs::write(&path, text.to_string()).unwrap();
+        path
+    }
+
+    /// What is asked of the audit log begins now.
+    pub(crate) fn mark_time(&self) {
+        let now = Command::new("date").args(["-u", "+%Y-%m-%dT%H:%M:%S.%3NZ"]).output().unwrap();
+        *self.marked.lock().unwrap() = Some(String::from_utf8_lossy(&now.stdout).trim().to_owned());
+    }
+
+    pub(crate) fn marked_time(&self) -> Option<String> {
+        self.marked.lock().unwrap().clone()
+    }
+
+    /// Recordings that are sealed, and their command lines.
+    pub(crate) fn sealed(&self) -> Vec<(String, String)> {
+        let listed = self.weir(&["sessions", "ls", "--state", "sealed", "-o", "json"]);
+        let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
+        let word = |item: &Value| item.as_str().unwrap_or_default().to_owned();
+        let items = listed["items"].as_array().unwrap().iter();
+        let command = |item: &Value| {
+            let words = item["command"].as_array().into_iter().flatten().map(word);
+            words.collect::<Vec<_>>().join(" ")
+        };
+        items.map(|item| (word(&item["session"]), command(item))).collect()
+    }
+
+    /// The files of a recording.
+    fn files(&self, session: &str) -> Vec<PathBuf> {
+        let mut find = Command::new("find");
+        find.arg(self.folder.join("recordings")).args(["-name", &format!("{session}*")]);
+        said(&find.output().unwrap()).lines().map(PathBuf::from).collect()
+    }
+
+    /// Removes a recording, as somebody would who has something to hide.
+    pub(crate) fn remove(&self, session: &str) {
+        self.files(session).iter().for_each(|file| fs::remove_file(file).unwrap());
+    }
+
+    pub(crate) fn testbed(&self) -> &Testbed {
+        &self.testbed
     }
 
     /// kubectl in a terminal, which `script` gives it.
@@ -223,12 +315,10 @@ impl World {
 
     /// Changes one bit in the middle of a recording.
     pub(crate) fn alter(&self, session: &str) {
-        let find = ["-name", &format!("{session}*"), "-not", "-name", "*.keys*"];
-        let found =
-            Command::new("find").arg(self.folder.join("recordings")).args(find).output().unwrap();
-        let files = said(&found);
-        let path = files.lines().max_by_key(|path| fs::metadata(path).unwrap().len()).unwrap();
-        let mut bytes = fs::read(path).unwrap();
+        let is_keys = |path: &PathBuf| path.to_string_lossy().contains(".keys");
+        let files = self.files(session).into_iter().filter(|path| !is_keys(path));
+        let path = files.max_by_key(|path| fs::metadata(path).unwrap().len()).unwrap();
+        let mut bytes = fs::read(&path).unwrap();
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;
         fs::write(path, bytes).unwrap();
@@ -247,6 +337,7 @@ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-
 subjects:
 - {apiGroup: rbac.authorization.k8s.io, kind: User, name: ann}
 - {apiGroup: rbac.authorization.k8s.io, kind: User, name: bob}
+- {apiGroup: rbac.authorization.k8s.io, kind: User, name: rescue}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding

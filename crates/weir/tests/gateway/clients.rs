@@ -1,12 +1,8 @@
-//! Recorded sessions on a real cluster: the clients that people have, through `weir gateway`, and what is left of it.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
+//! The clients that people have, through the gateway, and what is left of it for auditors.
 
-#[path = "sessions/world.rs"]
-mod world;
-
+use crate::world::{self, World, said};
 use serde_json::Value;
 use std::process::Stdio;
-use world::{World, said};
 
 #[test]
 fn what_is_run_through_the_gateway_is_recorded_and_proven() {
