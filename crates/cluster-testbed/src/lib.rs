@@ -27,10 +27,12 @@ mod manifests;
 mod node;
 mod parts;
 mod process;
+mod python;
 mod spawned;
 mod testbed;
 
 pub use certificates::ClientCertificate;
 pub use parts::{Part, build_all, cache_folder};
 pub use process::Process;
+pub use python::python_client;
 pub use testbed::{Found, Options, Testbed};

@@ -46,7 +46,7 @@ fn refused_past_the_gateway(world: &World) {
         &["debug", "shell", image, "--image-pull-policy=Never", "-c", "probe", "--", "true"],
         &["get", "--raw", "/api/v1/namespaces/default/pods/web:8080/proxy/"],
         &["cp", "shell:/etc/passwd", "copied"],
-        &["get", "--raw", "/api/v1/nodes/node-1/proxy/pods"],
+        &["get", "--raw", "/api/v1/nodes/node1/proxy/pods"],
     ];
     for arguments in verbs {
         for sockets in ["true", "false"] {
@@ -98,7 +98,7 @@ fn mixed_calls(world: &World) {
                         return;
                     }
                     let mut command = world.client("kubectl", "ann");
-                    let sockets = if number % 3 == 0 { "false" } else { "true" };
+                    let sockets = if number.is_multiple_of(3) { "false" } else { "true" };
                     command.env("KUBECTL_REMOTE_COMMAND_WEBSOCKETS", sockets);
                     let output = ran(command.args(kinds[number % kinds.len()]));
                     assert!(output.status.success(), "call {number}: {}", said(&output));
@@ -124,8 +124,8 @@ fn coverage(world: &World) -> Value {
         arguments.extend(["--since", since]);
     }
     let output = world.weir(&arguments);
-    let text = String::from_utf8_lossy(&output.stdout);
-    serde_json::from_str(&text).unwrap_or_else(|_| panic!("{}", said(&output)))
+    assert!(output.stdout.starts_with(b"{"), "{}", said(&output));
+    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// Twenty calls that no recording vouches for, in every way that there is.

@@ -10,6 +10,8 @@ fn what_is_run_through_the_gateway_is_recorded_and_proven() {
     commands(&world);
     copies(&world);
     other_verbs(&world);
+    crate::verbs::all(&world);
+    crate::verbs::other_clients(&world);
     refusals(&world);
     recordings(&world);
     world.down();
@@ -121,7 +123,7 @@ fn recordings(world: &World) {
     let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
     let items = listed["items"].as_array().unwrap();
     let verbs = |verb: &str| items.iter().filter(|item| item["verb"] == verb).count();
-    assert!(verbs("exec") >= 11 && verbs("port-forward") == 1 && verbs("logs") == 1, "{listed:#}");
+    assert!(verbs("exec") >= 11 && verbs("port-forward") >= 1 && verbs("logs") >= 1, "{listed:#}");
     assert!(
         items.iter().all(|item| item["state"] == "sealed" && item["user"]["name"] == "ann"),
         "{listed:#}"

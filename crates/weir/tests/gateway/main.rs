@@ -3,4 +3,5 @@
 
 mod bypass;
 mod clients;
+mod verbs;
 mod world;

@@ -162,20 +162,39 @@ impl World {
         self.folder.join("keys").join(name).display().to_string()
     }
 
-    /// A client of a person, at the gateway.
-    pub(crate) fn client(&self, name: &str, person: &str) -> Command {
+    /// What a person has to reach the gateway.
+    pub(crate) fn at_gateway(&self, person: &str) -> PathBuf {
         let groups: &[&str] = if person == "bob" { &[] } else { &["ops"] };
         let server = format!("https://192.168.77.1:{PORT}/clusters/testbed");
-        let kubeconfig = self.kubeconfig(person, groups, &server, None);
+        self.kubeconfig(person, groups, &server, None)
+    }
+
+    /// A client of a person, at the gateway.
+    pub(crate) fn client(&self, name: &str, person: &str) -> Command {
+        let kubeconfig = self.at_gateway(person);
         let part = if name == "kubectl" { Part::Kubernetes } else { Part::OldKubectl };
         let mut command = self.testbed.command(part.program(name).unwrap());
         command.env("KUBECONFIG", kubeconfig).stdin(Stdio::null());
         command
     }
 
+    /// A program of client-go.
+    pub(crate) fn go_client(&self, person: &str) -> Command {
+        let mut command = self.testbed.command(Part::ExecClient.program("exec-client").unwrap());
+        command.arg("-kubeconfig").arg(self.at_gateway(person));
+        command
+    }
+
+    /// A program of the Python client.
+    pub(crate) fn python_client(&self, person: &str) -> Command {
+        let mut command = self.testbed.command(cluster_testbed::python_client().unwrap());
+        command.arg(self.at_gateway(person));
+        command
+    }
+
     /// kubectl of somebody past the gateway, who may stand for others: fields of a kubeconfig's user.
     pub(crate) fn past(&self, person: &str, groups: &[&str], standing: Option<Value>) -> Command {
-        let kubeconfig = self.kubeconfig(person, groups, &self.testbed.server(), standing);
+        let kubeconfig = self.kubeconfig(person, groups, self.testbed.server(), standing);
         let mut command = self.testbed.command(Part::Kubernetes.program("kubectl").unwrap());
         command.env("KUBECONFIG", kubeconfig).stdin(Stdio::null());
         command

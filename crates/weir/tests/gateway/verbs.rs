@@ -1,0 +1,96 @@
+//! Every verb that reaches further than the API, as kubectl offers it.
+
+use crate::world::{World, said};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::process::{Output, Stdio};
+
+const IMAGE: &str = "--image=docker.io/library/busybox:1";
+const NEVER: &str = "--image-pull-policy=Never";
+
+pub(crate) fn all(world: &World) {
+    let run = |arguments: &[&str]| world.client("kubectl", "ann").args(arguments).output().unwrap();
+    let fine = |arguments: &[&str], expected: &str| {
+        let output = run(arguments);
+        let text = said(&output);
+        assert!(output.status.success() && text.contains(expected), "{arguments:?}: {text}");
+    };
+    let hello = ["--", "sh", "-c", "echo from-$((40+2))"];
+    let debug = ["debug", "shell", IMAGE, NEVER, "-i", "-c", "probe"];
+    fine(&[debug.as_slice(), &hello].concat(), "from-42");
+    let node = ["debug", "node/node1", IMAGE, NEVER, "-i"];
+    fine(&[node.as_slice(), &hello].concat(), "from-42");
+    let once = ["run", "once", IMAGE, NEVER, "-i", "--rm", "--restart=Never", "--command"];
+    fine(&[once.as_slice(), &hello].concat(), "from-42");
+    attached(world);
+    let raw = |path: &str| ["get", "--raw", path].map(str::to_owned);
+    for (path, expected) in [
+        ("/api/v1/namespaces/default/pods/web:8080/proxy/hostname", "web"),
+        ("/api/v1/nodes/node1/proxy/pods", "\"PodList\""),
+    ] {
+        let arguments = raw(path);
+        fine(&arguments.each_ref().map(String::as_str), expected);
+    }
+    fine(&["create", "token", "default"], ".");
+    fine(&["logs", "web", "--tail=1"], "");
+    let watched = run(&["wait", "--for=condition=Ready", "pod/web", "--timeout=20s"]);
+    assert!(watched.status.success(), "{}", said(&watched));
+    recorded(world);
+}
+
+/// A container that says back what it hears.
+fn attached(world: &World) {
+    let overrides = r#"{"spec":{"terminationGracePeriodSeconds":0,"containers":[{"name":"echo","image":"docker.io/library/busybox:1",
+        "imagePullPolicy":"Never","stdin":true,"stdinOnce":true,"command":["cat"]}]}}"#;
+    let mut run = world.client("kubectl", "ann");
+    let output = run
+        .args(["run", "echo", IMAGE, "--restart=Never", "--overrides", overrides])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let ready = ["wait", "--for=condition=Ready", "pod/echo", "--timeout=30s"];
+    let output = world.client("kubectl", "ann").args(ready).output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let mut attach = world.client("kubectl", "ann");
+    let output = crate::world::fed(attach.args(["attach", "-i", "echo"]), b"heard\n");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "heard\n", "{}", said(&output));
+}
+
+/// Each of them has recordings, with what was asked for.
+fn recorded(world: &World) {
+    let listed = world.weir(&["sessions", "ls", "-o", "json"]);
+    let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    let mut verbs = BTreeMap::<&str, usize>::new();
+    for item in listed["items"].as_array().unwrap() {
+        *verbs.entry(item["verb"].as_str().unwrap()).or_default() += 1;
+    }
+    for verb in
+        ["attach", "debug", "exec", "logs", "node-proxy", "port-forward", "proxy", "token-request"]
+    {
+        assert!(verbs.contains_key(verb), "{verb}: {verbs:?}");
+    }
+    let key = world.key("shown.key");
+    let found = world.weir(&["sessions", "grep", "from-42", "--identity", &key]);
+    assert!(said(&found).lines().count() >= 3, "debug, node debug and run: {}", said(&found));
+}
+
+/// Clients that are not kubectl.
+pub(crate) fn other_clients(world: &World) {
+    for executor in ["websocket", "spdy", "fallback"] {
+        let mut client = world.go_client("ann");
+        client.args(["-executor", executor, "-pod", "shell", "-container", "main", "-stdin", "--"]);
+        let output =
+            crate::world::fed(client.args(["sh", "-c", "cat; echo err >&2; exit 5"]), b"hello");
+        assert_eq!(told(&output), (Some(5), "hello".into(), "err\n".into()), "{executor}");
+    }
+    let output = world.python_client("ann").stdin(Stdio::null()).output().unwrap();
+    assert_eq!(
+        told(&output),
+        (Some(0), "exec: hello, status 5\nforward: web\nlist: 2\n".into(), String::new()),
+    );
+}
+
+fn told(output: &Output) -> (Option<i32>, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
