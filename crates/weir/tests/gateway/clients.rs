@@ -12,6 +12,7 @@ fn what_is_run_through_the_gateway_is_recorded_and_proven() {
     other_verbs(&world);
     crate::verbs::all(&world);
     crate::verbs::other_clients(&world);
+    crate::verbs::kube_rs(&world);
     refusals(&world);
     recordings(&world);
     world.down();

@@ -1,9 +1,14 @@
 //! Every verb that reaches further than the API, as kubectl offers it.
 
 use crate::world::{World, said};
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
+use kube::api::AttachParams;
+use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::process::{Output, Stdio};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const IMAGE: &str = "--image=docker.io/library/busybox:1";
 const NEVER: &str = "--image-pull-policy=Never";
@@ -93,4 +98,34 @@ pub(crate) fn other_clients(world: &World) {
 fn told(output: &Output) -> (Option<i32>, String, String) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+/// kube-rs: exec with standard input, and a forwarded port.
+pub(crate) fn kube_rs(world: &World) {
+    let kubeconfig = world.at_gateway("ann");
+    let said = world.testbed().enter(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let read = Kubeconfig::read_from(kubeconfig).unwrap();
+            let options = KubeConfigOptions::default();
+            let config = kube::Config::from_custom_kubeconfig(read, &options).await.unwrap();
+            let pods: Api<Pod> = Api::default_namespaced(kube::Client::try_from(config).unwrap());
+            let parameters = AttachParams::default().stdin(true).container("main");
+            let command = ["sh", "-c", "read word; echo $word; exit 5"];
+            let mut process = pods.exec("shell", command, &parameters).await.unwrap();
+            process.stdin().unwrap().write_all(b"hello\n").await.unwrap();
+            let mut out = String::new();
+            process.stdout().unwrap().read_to_string(&mut out).await.unwrap();
+            let status = process.take_status().unwrap().await.unwrap();
+            let mut forwarder = pods.portforward("web", &[8080]).await.unwrap();
+            let mut port = forwarder.take_stream(8080).unwrap();
+            port.write_all(b"GET /hostname HTTP/1.0\r\n\r\n").await.unwrap();
+            let mut answer = String::new();
+            port.read_to_string(&mut answer).await.unwrap();
+            let name = answer.rsplit('\n').next().unwrap_or_default().to_owned();
+            (out, status.reason.unwrap_or_default(), name)
+        })
+    });
+    let expected = ("hello\n".to_owned(), "NonZeroExitCode".to_owned(), "web".to_owned());
+    assert_eq!(said.unwrap(), expected);
 }
