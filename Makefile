@@ -22,7 +22,7 @@ else
 endif
 
 .NOTPARALLEL:
-.PHONY: help test fmt clippy tidy deny doc transcript web unit demo demo-live bench fuzz
+.PHONY: help test fmt clippy tidy deny doc transcript web unit demo demo-session demo-live bench fuzz
 
 help: ## List what can be run
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -98,6 +98,11 @@ demo: | toolchain ## Build weir and show the main job on the bundled example
 	$(CARGO) build --release --locked --package weir
 	@examples/demo.sh
 	@examples/lab-demo.sh
+
+demo-session: | testbed-toolchain ## Record a shell on a real cluster in namespaces, refuse one past the gateway, replay and verify; needs root
+	@command -v openssl >/dev/null || apt-get install -qy --no-install-recommends openssl
+	$(CARGO) build --release --locked --package weir
+	@$(CARGO) xtask testbed up --nodes 1 -- examples/session-demo.sh
 
 demo-live: | toolchain ## Leave the example running as a lab, and watch who talks to whom; needs root
 	$(CARGO) build --release --locked --package weir

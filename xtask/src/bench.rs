@@ -6,6 +6,7 @@
 
 mod agreement;
 mod engine;
+mod gateway;
 mod lab_truth;
 mod lab_up;
 mod ledger;
@@ -72,6 +73,16 @@ const BENCHES: &[Bench] = &[
         name: "oracle",
         about: "the engine against the naive oracle on random verdicts; fails on a difference",
         measure: |root, arguments| engine::compare(root, arguments.verdicts, arguments.seed),
+    },
+    Bench {
+        name: "gateway",
+        about: "what a session costs, direct, spliced, and recorded in each mode",
+        measure: |root, _| gateway::measure(root, &[]),
+    },
+    Bench {
+        name: "recorder",
+        about: "the recorder alone: bulk, latencies, 5,000 idle recordings",
+        measure: |root, _| gateway::recorder(root),
     },
     Bench {
         name: "ledger",

@@ -17,6 +17,13 @@ use tungstenite::Message;
 use tungstenite::client::IntoClientRequest as _;
 use tungstenite::http::HeaderValue;
 
+/// Enter is what a command line is held for until it is on disk.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Key {
+    Letter,
+    Enter,
+}
+
 pub(crate) struct Exec {
     socket: WebSocketStream<TlsStream<TcpStream>>,
 }
@@ -61,9 +68,13 @@ impl Exec {
     }
 
     /// One key, and its echo.
-    pub(crate) async fn key(&mut self) -> Result<Duration> {
+    pub(crate) async fn key(&mut self, key: Key) -> Result<Duration> {
         let sent = Instant::now();
-        self.socket.send(Message::Binary(Bytes::from_static(b"\0x"))).await?;
+        let message: &[u8] = match key {
+            Key::Letter => b"\0x",
+            Key::Enter => b"\0\r",
+        };
+        self.socket.send(Message::Binary(Bytes::from_static(message))).await?;
         self.message().await?;
         Ok(sent.elapsed())
     }

@@ -1,7 +1,7 @@
 //! Measures what the gateway costs a session: `cargo xtask bench gateway`.
 //!
 //! One run stands all ways side by side: a client that speaks TLS and WebSocket to an API server directly, through a
-//! process that only copies bytes, and through the gateway, whose recordings are written as a configuration says.
+//! process that only copies bytes, and through gateways that record into memory and, in each mode, onto a disk.
 //! Client and API server are this process; what is in between is a process of its own, so that its memory
 //! and CPU time are its own. Deliberately absent: real clients, whose own time would hide what is measured.
 #![expect(clippy::print_stdout, reason = "a bench prints")]
@@ -17,8 +17,8 @@ mod upstream;
 
 use anyhow::{Context as _, Result, bail};
 use certificates::Certificates;
-use client::Target;
-use gateway::{Durability, Gateway};
+use client::{Key, Target};
+use gateway::{Gateway, Recording};
 use measures::{Bulk, Sample};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use process::Watched;
@@ -28,6 +28,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 const KEYS: usize = 3000;
+const LINES: usize = 1000;
 const OPENINGS: usize = 300;
 const BULK_BYTES: u64 = 1 << 30;
 const IDLE_SESSIONS: usize = 5000;
@@ -49,7 +50,7 @@ struct Bench {
     tls: Arc<ClientConfig>,
     direct: Target,
     splice: (Target, Watched),
-    /// In the order of [`Durability::ALL`].
+    /// In the order of [`Recording::ALL`].
     gateways: Vec<Gateway>,
     folder: PathBuf,
 }
@@ -62,7 +63,8 @@ async fn measure(weir: &std::path::Path, names: &[&str]) -> Result<()> {
     let bench = Bench::start(weir).await?;
     let wanted = |name: &str| names.is_empty() || names.contains(&name);
     if wanted("echo") {
-        bench.echo().await?;
+        bench.echo(Key::Letter, KEYS).await?;
+        bench.echo(Key::Enter, LINES).await?;
     }
     if wanted("open") {
         bench.open().await?;
@@ -92,9 +94,9 @@ impl Bench {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["splice", &listen.to_string(), &upstream.to_string()]);
         let splice = (Target { address: listen, base: "" }, Watched::start(command, listen)?);
-        let gateways = Durability::ALL
+        let gateways = Recording::ALL
             .into_iter()
-            .map(|durability| Gateway::start(weir, &folder, &certificates, upstream, durability))
+            .map(|recording| Gateway::start(weir, &folder, &certificates, upstream, recording))
             .collect::<Result<_>>()?;
         let tls = certificates.client()?;
         Ok(Self { tls, direct: Target { address: upstream, base: "" }, splice, gateways, folder })
@@ -106,17 +108,21 @@ impl Bench {
             ("splice".to_owned(), self.splice.0.clone(), Some(&self.splice.1)),
         ];
         for gateway in &self.gateways {
-            let name = format!("gateway, {}", gateway.durability.word());
+            let name = format!("gateway, {}", gateway.recording.word());
             ways.push((name, gateway.target.clone(), Some(&gateway.process)));
         }
         ways
     }
 
-    async fn echo(&self) -> Result<()> {
+    async fn echo(&self, key: Key, count: usize) -> Result<()> {
         let ways = self.ways();
         let targets: Vec<Target> = ways.iter().map(|(_, target, _)| target.clone()).collect();
-        let samples = measures::echoes(&self.tls, &targets, KEYS).await?;
-        println!("echo of a key, {KEYS} on each way in turn, µs");
+        let samples = measures::echoes(&self.tls, &targets, key, count).await?;
+        let what = match key {
+            Key::Letter => "a letter",
+            Key::Enter => "Enter",
+        };
+        println!("echo of {what}, {count} on each way in turn, µs");
         println!(
             "{:<22}{:>9}{:>9}{:>9}{:>12}{:>12}",
             "", "p50", "p95", "p99", "added p50", "added p99"
@@ -166,7 +172,8 @@ impl Bench {
     }
 
     async fn idle(&self) -> Result<()> {
-        let Some(gateway) = self.gateways.first() else { return Ok(()) };
+        let intent = self.gateways.iter().find(|gateway| gateway.recording == Recording::Intent);
+        let Some(gateway) = intent else { return Ok(()) };
         let idle =
             measures::idle(&self.tls, &gateway.target, IDLE_SESSIONS, &gateway.process).await?;
         println!(

@@ -1,6 +1,6 @@
 //! What is measured, on each way from the client to the runtime.
 
-use crate::client::{Exec, Target};
+use crate::client::{Exec, Key, Target};
 use crate::process::Watched;
 use anyhow::Result;
 use rustls::ClientConfig;
@@ -27,17 +27,18 @@ impl Sample {
 pub(crate) async fn echoes(
     tls: &Arc<ClientConfig>,
     ways: &[Target],
+    key: Key,
     keys: usize,
 ) -> Result<Vec<Sample>> {
     let mut sessions = Vec::new();
     for way in ways {
         sessions.push((Exec::open(tls, way, &["echo"], true).await?, Vec::with_capacity(keys)));
     }
-    for key in 0..keys + 50 {
+    for number in 0..keys + 50 {
         for (session, values) in &mut sessions {
-            let took = session.key().await?;
+            let took = session.key(key).await?;
             // The first ones meet cold caches on every way.
-            if key >= 50 {
+            if number >= 50 {
                 values.push(took);
             }
             tokio::time::sleep(Duration::from_micros(300)).await;
@@ -119,7 +120,7 @@ pub(crate) async fn idle(
     let mut sessions = Vec::with_capacity(count);
     for _ in 0..count {
         let mut session = Exec::open(tls, way, &["echo"], true).await?;
-        session.key().await?;
+        session.key(Key::Letter).await?;
         sessions.push(session);
     }
     tokio::time::sleep(Duration::from_secs(5)).await;
@@ -128,7 +129,7 @@ pub(crate) async fn idle(
     tokio::time::sleep(Duration::from_secs(15)).await;
     let cpu = between.cpu()?.saturating_sub(cpu);
     for session in &mut sessions {
-        session.key().await?;
+        session.key(Key::Letter).await?;
     }
     Ok(Idle {
         held: sessions.len(),

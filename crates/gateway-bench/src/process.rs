@@ -1,8 +1,7 @@
 //! The process in between: a gateway or a splice, and what the kernel says that it used.
 
 use anyhow::{Context as _, Result, bail};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, SysconfVar, sysconf};
+use nix::unistd::{SysconfVar, sysconf};
 use std::fs;
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -57,13 +56,18 @@ impl Watched {
     }
 }
 
-impl Drop for Watched {
-    fn drop(&mut self) {
-        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap_or(i32::MAX));
+impl Watched {
+    pub(crate) fn end(&mut self) {
         // A process that is gone already is what was wanted.
-        if kill(pid, Signal::SIGKILL).is_ok() {
+        if self.child.kill().is_ok() {
             drop(self.child.wait());
         }
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
