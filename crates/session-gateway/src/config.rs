@@ -15,7 +15,7 @@ use access_checks::OidcConfig;
 use access_model::Rules;
 use finding_model::{FileId, Finding};
 use session_record::Durability;
-use session_store::{Readers, Watermarks};
+use session_store::{Readers, S3Config, Watermarks};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -106,6 +106,23 @@ pub struct Recordings {
     pub commit_interval: Duration,
     pub watermarks: Watermarks,
     pub ballast: u64,
+    pub upkeep: Upkeep,
+}
+
+/// What becomes of recordings that are over.
+#[derive(Debug, Clone)]
+pub struct Upkeep {
+    pub archive: Option<ArchiveTo>,
+    /// How long a recording is kept after its end; for ever where nothing is said.
+    pub keep: Option<Duration>,
+    pub every: Duration,
+}
+
+/// Object storage to which recordings are copied.
+#[derive(Debug, Clone)]
+pub struct ArchiveTo {
+    pub storage: S3Config,
+    pub prefix: String,
 }
 
 #[derive(Debug, Clone)]

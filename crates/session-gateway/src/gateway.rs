@@ -12,13 +12,17 @@ use crate::listener::{self, ListenError};
 use crate::metrics::Metrics;
 use crate::registry::Registry;
 use crate::route::Routes;
+use crate::upkeep::Keeper;
 use crate::upstream::{Upstream, UpstreamConfigError};
 use access_checks::{ApiServer, ApiServerConfig, ApiServerConfigError, Credential};
 use access_model::Rules;
 use ledger_model::{KeyError, SignerKey};
 use ledger_store::{AppendError, Ledger, LedgerOptions};
 use session_record::Ending;
-use session_store::{Disk, RealDisk, Recorder, RecorderConfig, SpaceLevel, SystemClock};
+use session_store::{
+    ArchiveError, Disk, RealDisk, Recorder, RecorderConfig, Recordings as Stored, SpaceLevel,
+    SystemClock,
+};
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -75,6 +79,8 @@ pub enum StartError {
     },
     #[error("the ledger cannot be opened")]
     Ledger(#[source] ledger_store::OpenError),
+    #[error("the archive of recordings cannot be used")]
+    Archive(#[source] ArchiveError),
     #[error("the ledger's opening was given up")]
     LedgerGivenUp,
     #[error("the ledger did not take what was recovered")]
@@ -127,6 +133,9 @@ pub async fn start_on(config: &Config, disk: Arc<dyn Disk>) -> Result<Running, S
     let routes = routes(config)?;
     let identities = Identities::load(&config.clients)?;
     let metrics = Arc::new(Metrics::default());
+    let stored = Stored::new(&config.recordings.folder);
+    let keeper = Keeper::new(stored, &config.recordings.upkeep, Arc::clone(&disk));
+    let keeper = keeper.map_err(StartError::Archive)?;
     let evidence = evidence(config, disk, Arc::clone(&metrics)).await?;
     let gateway = Arc::new(Gateway {
         name: config.name.clone(),
@@ -153,6 +162,12 @@ pub async fn start_on(config: &Config, disk: Arc<dyn Disk>) -> Result<Running, S
         tokio::spawn(admin::serve(Arc::clone(&gateway), listener));
         address
     });
+    if let Some(keeper) = keeper {
+        let (tasks, gateway) = (gateway.tasks.clone(), Arc::clone(&gateway));
+        // Its round is waited for: a deletion that is in the ledger happens.
+        let round = async move { keeper.run(&gateway.evidence, gateway.stop.clone()).await };
+        tasks.spawn(round);
+    }
     tokio::spawn(watch(Arc::clone(&gateway)));
     gateway.tasks.spawn(listener::serve(Arc::clone(&gateway), listener, tls));
     Ok(Running { gateway, address, admin })

@@ -45,6 +45,7 @@ mod session;
 mod streams;
 mod transport;
 mod upgrade;
+mod upkeep;
 mod upstream;
 
 pub use config::Config;

@@ -71,6 +71,9 @@ pub(crate) struct Metrics {
     bytes_from_clients: AtomicU64,
     bytes_to_clients: AtomicU64,
     ledger_failures: AtomicU64,
+    archived: AtomicU64,
+    deleted: AtomicU64,
+    upkeep_failures: AtomicU64,
 }
 
 impl Metrics {
@@ -100,6 +103,18 @@ impl Metrics {
 
     pub(crate) fn ledger_failure(&self) {
         self.ledger_failures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn archived(&self) {
+        self.archived.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn deleted(&self) {
+        self.deleted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn upkeep_failure(&self) {
+        self.upkeep_failures.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn text(&self) -> String {
@@ -134,6 +149,26 @@ impl Metrics {
         let failures = "Entries that the ledger did not take.";
         text.family("weir_gateway_ledger_failures_total", failures, "counter");
         text.value(&self.ledger_failures.load(Ordering::Relaxed));
+        for (name, help, counter) in [
+            (
+                "weir_gateway_recordings_archived_total",
+                "Recordings copied to object storage, and read back.",
+                &self.archived,
+            ),
+            (
+                "weir_gateway_recordings_deleted_total",
+                "Recordings deleted because their time was over.",
+                &self.deleted,
+            ),
+            (
+                "weir_gateway_upkeep_failures_total",
+                "Copies and deletions that failed and are tried again.",
+                &self.upkeep_failures,
+            ),
+        ] {
+            text.family(name, help, "counter");
+            text.value(&counter.load(Ordering::Relaxed));
+        }
         text.written
     }
 }

@@ -207,6 +207,20 @@ impl Archive {
         Ok(crate::KeysFile::parse(&json).map_err(FetchError::from)?)
     }
 
+    /// Settled recordings of which there is no copy yet that was read back.
+    pub fn to_upload(&self, recordings: &Recordings) -> Result<Vec<SessionId>, ArchiveError> {
+        let mut waiting = Vec::new();
+        for session in recordings.sessions()? {
+            let files = recordings.files(session)?;
+            let Some(recording) = files.recording() else { continue };
+            let is_settled = !recording.starts_with(recordings.layout.open_folder());
+            if is_settled && !state::UploadState::load(&recording, session)?.is_confirmed() {
+                waiting.push(session);
+            }
+        }
+        Ok(waiting)
+    }
+
     /// Removes the files of a recording whose copy was read back and is still there; what stays says so.
     pub async fn release(
         &self,

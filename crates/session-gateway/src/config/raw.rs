@@ -117,6 +117,18 @@ pub(super) struct RawRecordings {
     #[serde(default)]
     pub(super) free_space: RawFreeSpace,
     pub(super) ballast: Option<Text>,
+    pub(super) archive: Option<RawArchive>,
+    pub(super) keep: Option<Text>,
+    pub(super) upkeep: Option<Text>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct RawArchive {
+    pub(super) endpoint: Text,
+    pub(super) bucket: Text,
+    pub(super) region: Option<Text>,
+    pub(super) prefix: Option<Text>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,16 +1,17 @@
 //! What the configuration says of recordings.
 
-use super::Recordings;
 use super::lower::Reader;
-use super::raw::{RawCommand, RawDurabilityWord, RawReader, RawRecordings};
+use super::raw::{RawArchive, RawCommand, RawDurabilityWord, RawReader, RawRecordings};
+use super::{ArchiveTo, Recordings, Upkeep};
 use serde_saphyr::Spanned;
 use session_record::Durability;
-use session_store::{AgeRecipients, CommandKms, Readers, Watermarks, WrapKey};
+use session_store::{AgeRecipients, CommandKms, Readers, S3Access, S3Config, Watermarks, WrapKey};
 use std::sync::Arc;
 use std::time::Duration;
 
 const COMMIT_INTERVAL: Duration = Duration::from_millis(100);
 const BALLAST: u64 = 16 << 20;
+const UPKEEP: Duration = Duration::from_mins(5);
 
 impl Reader<'_> {
     pub(super) fn recordings(&mut self, raw: &RawRecordings) -> Option<Recordings> {
@@ -19,6 +20,7 @@ impl Reader<'_> {
         let commit_interval = self.duration(raw.commit_interval.as_ref(), COMMIT_INTERVAL);
         let watermarks = self.watermarks(raw);
         let ballast = self.bytes(raw.ballast.as_ref(), BALLAST);
+        let upkeep = self.upkeep(raw);
         let durability = |word: Option<RawDurabilityWord>, default| match word {
             None => default,
             Some(RawDurabilityWord::Group) => Durability::Group,
@@ -33,7 +35,41 @@ impl Reader<'_> {
             commit_interval: commit_interval?,
             watermarks: watermarks?,
             ballast: ballast?,
+            upkeep: upkeep?,
         })
+    }
+
+    fn upkeep(&mut self, raw: &RawRecordings) -> Option<Upkeep> {
+        let archive = match &raw.archive {
+            None => None,
+            Some(raw) => Some(self.archive(raw)?),
+        };
+        let keep = match &raw.keep {
+            None => None,
+            Some(text) => Some(self.duration(Some(text), Duration::MAX)?),
+        };
+        Some(Upkeep { archive, keep, every: self.duration(raw.upkeep.as_ref(), UPKEEP)? })
+    }
+
+    fn archive(&mut self, raw: &RawArchive) -> Option<ArchiveTo> {
+        let RawArchive { endpoint, bucket, region, prefix } = raw;
+        let is_http = ["https://", "http://"].iter().any(|word| endpoint.value.starts_with(word));
+        if !is_http {
+            let message = format!("`{}` is no address of object storage", endpoint.value);
+            let help = "write the URL at which it speaks S3, for instance https://s3.example";
+            self.wrong_text(endpoint, message, help);
+            return None;
+        }
+        let word = |text: &Option<super::raw::Text>, default: &str| {
+            text.as_ref().map_or_else(|| default.to_owned(), |text| text.value.clone())
+        };
+        let storage = S3Config {
+            endpoint: endpoint.value.clone(),
+            bucket: bucket.value.clone(),
+            region: word(region, "us-east-1"),
+            access: S3Access::Environment,
+        };
+        Some(ArchiveTo { storage, prefix: word(prefix, "recordings") })
     }
 
     fn readers(

@@ -23,6 +23,7 @@ mod refusals;
 mod requests;
 #[path = "../support/runtime.rs"]
 mod runtime;
+mod upkeep;
 #[path = "../support/wire.rs"]
 mod wire;
 #[path = "../support/world.rs"]

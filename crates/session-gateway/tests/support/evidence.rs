@@ -6,7 +6,7 @@ use age::x25519::Identity;
 use ledger_model::{Algorithm, Fact, SignerKey};
 use ledger_store::{LedgerReader, Place, decode_entry};
 use session_record::{Event, Opening, SessionId, Step, Stream};
-use session_store::{AgeIdentities, Condition, Recordings, UnwrapKey, unwrap_keys};
+use session_store::{AgeIdentities, Condition, Hold, RealDisk, Recordings, UnwrapKey, unwrap_keys};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -77,6 +77,33 @@ impl Evidence {
         }
         let opening = reader.opening().clone();
         Read { opening, events, condition: recordings.look(session).unwrap().condition }
+    }
+
+    /// Waits until recordings that are sealed and filed are as wanted.
+    pub(crate) async fn until(&self, wanted: impl Fn(&[SessionId]) -> bool) -> Vec<SessionId> {
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        loop {
+            let settled = self.recordings().expired(i64::MAX).unwrap();
+            let held = self.recordings().sessions().unwrap().into_iter();
+            let held =
+                held.filter(|one| self.recordings().holds(*one).is_ok_and(|all| !all.is_empty()));
+            let mut all: Vec<SessionId> =
+                settled.iter().map(|listed| listed.session).chain(held).collect();
+            all.sort();
+            if wanted(&all) {
+                return all;
+            }
+            assert!(std::time::Instant::now() < end, "{all:?}");
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Holds one of so many recordings, which it waits for.
+    pub(crate) async fn hold_one_of(&self, count: usize) -> SessionId {
+        let settled = self.until(|settled| settled.len() == count).await;
+        let hold = Hold { by: "carol".to_owned(), why: "an audit".to_owned(), at_ms: 0 };
+        self.recordings().hold(&RealDisk, settled[0], hold).unwrap();
+        settled[0]
     }
 
     /// What the ledger has, in its order, by the time that the gateway is stopped.

@@ -38,6 +38,8 @@ rules:
 /// What tests do differently.
 pub(crate) struct Wish {
     pub(crate) rules: String,
+    /// More of what is said of recordings.
+    pub(crate) recordings: String,
     /// More of the configuration, at its end.
     pub(crate) more: String,
     pub(crate) durability: &'static str,
@@ -48,6 +50,7 @@ impl Default for Wish {
     fn default() -> Self {
         Self {
             rules: RULES.to_owned(),
+            recordings: String::new(),
             more: String::new(),
             durability: "group",
             disk: Arc::new(RealDisk),
@@ -99,7 +102,7 @@ fn parse(text: &str, folder: &Folder) -> Config {
 }
 
 fn configuration(api: &FakeApi, evidence: &Evidence, wish: &Wish) -> String {
-    let Wish { rules, more, durability, disk: _ } = wish;
+    let Wish { rules, recordings, more, durability, disk: _ } = wish;
     format!(
         "name: test
 listen:
@@ -127,7 +130,7 @@ recordings:
   durability: {{terminals: {durability}, others: {durability}}}
   freeSpace: {{admission: 3, drain: 2, critical: 1}}
   ballast: 64KiB
-ledger:
+{recordings}ledger:
   folder: ledger
   key: ledger.key
 {more}",
