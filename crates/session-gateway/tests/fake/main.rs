@@ -14,6 +14,7 @@ mod faults;
 #[path = "../support/folder.rs"]
 mod folder;
 mod forward;
+mod id_tokens;
 #[path = "../support/person.rs"]
 mod person;
 #[path = "../support/pki.rs"]

@@ -38,6 +38,10 @@ rules:
 /// What tests do differently.
 pub(crate) struct Wish {
     pub(crate) rules: String,
+    /// More proofs than certificates, a line each.
+    pub(crate) clients: String,
+    /// Files beside the configuration.
+    pub(crate) files: Vec<(&'static str, String)>,
     /// More of the configuration, at its end.
     pub(crate) more: String,
     pub(crate) durability: &'static str,
@@ -48,6 +52,8 @@ impl Default for Wish {
     fn default() -> Self {
         Self {
             rules: RULES.to_owned(),
+            clients: String::new(),
+            files: Vec::new(),
             more: String::new(),
             durability: "group",
             disk: Arc::new(RealDisk),
@@ -70,6 +76,9 @@ impl World {
         write_leaf(&folder, "identity", &upstream_clients.client("weir-gateway", &["weir"]));
         folder.write("clients.crt", clients.pem());
         folder.write("servers.crt", servers.pem());
+        for (name, content) in &wish.files {
+            folder.write(name, content);
+        }
         let evidence = Evidence::new(&folder);
         let text = configuration(&api, &evidence, &wish);
         let config = parse(&text, &folder);
@@ -99,7 +108,7 @@ fn parse(text: &str, folder: &Folder) -> Config {
 }
 
 fn configuration(api: &FakeApi, evidence: &Evidence, wish: &Wish) -> String {
-    let Wish { rules, more, durability, disk: _ } = wish;
+    let Wish { rules, clients, files: _, more, durability, disk: _ } = wish;
     format!(
         "name: test
 listen:
@@ -111,7 +120,7 @@ admin:
 clients:
   certificates:
     authority: clients.crt
-clusters:
+{clients}clusters:
   - name: fake
     server: https://{}/base
     authority: servers.crt
