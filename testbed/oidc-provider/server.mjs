@@ -6,6 +6,7 @@
 //   POST /test/rotate           signs with a new key from now on, and forgets the old one
 //   POST /test/sign             signs `{"header": …, "claims": …}` with the current key
 //   GET  /test/requests         how often each path was asked for
+//   GET  /test/gateway/…        what proof the request brought, as if this were a gateway
 
 import { createServer } from 'node:https';
 import { createInterface } from 'node:readline';
@@ -88,6 +89,7 @@ async function forTests(path, request, response) {
     return answer({ token: await signer.sign(await importJWK(key, 'RS256')) });
   }
   if (path === '/test/requests') return answer(requests);
+  if (path.startsWith('/test/gateway/')) return answer({ authorization: request.headers.authorization });
   response.statusCode = 404;
   return response.end();
 }
