@@ -26,5 +26,6 @@ mod requests;
 mod runtime;
 #[path = "../support/wire.rs"]
 mod wire;
+mod wires;
 #[path = "../support/world.rs"]
 mod world;
