@@ -5,6 +5,7 @@
 
 mod api_server;
 mod keys;
+mod pod_bodies;
 mod service_accounts;
 mod tokens;
 

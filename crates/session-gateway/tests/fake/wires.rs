@@ -193,3 +193,26 @@ async fn whoever_attaches_is_recorded() {
         assert_eq!(session.stream(Stream::Stdin), b"id\r\x04");
     }
 }
+
+/// What a client says of where it comes from is no proof, and the recording has the connection's other end.
+#[tokio::test]
+async fn a_client_does_not_choose_its_address() {
+    let world = World::start().await;
+    let mut stream = world.client(ALICE).tls(&["http/1.1"]).await;
+    let long = "k".repeat(5000);
+    let request = format!(
+        "GET {EXEC} HTTP/1.1\r\nHost: gateway\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n{WEB_SOCKET}\
+         X-Forwarded-For: 203.0.113.7\r\nForwarded: for=203.0.113.7\r\nX-Real-Ip: 203.0.113.7\r\nUser-Agent: {long}\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    assert!(head(&mut stream).await.starts_with("http/1.1 101"));
+    stream.write_all(&typed("\u{4}")).await.unwrap();
+    world.api.until(|executed| executed.first().is_some_and(|one| one.over)).await;
+    drop(stream);
+    world.gateway.stop().await;
+    let client = world.evidence.only_session().opening.client;
+    assert!(client.address.starts_with("127.0.0.1:"), "{client:?}");
+    assert!(client.user_agent.is_some_and(|agent| agent.len() < 1000));
+    let headers = format!("{:?}", world.api.asked_once().headers);
+    assert!(!headers.contains("203.0.113.7"), "{headers}");
+}
