@@ -113,7 +113,7 @@ bench: | toolchain ## Measure what the project promises
 
 # libFuzzer needs flags that stable Rust hides; docs/fuzzing.md. Without link-time optimisation it builds in
 # half the time.
-FUZZ_TARGETS := batch classifier flow ledger manifest recording replay test_file
+FUZZ_TARGETS := batch classifier flow ledger manifest recording replay spdy test_file websocket
 FUZZ_SECONDS ?= 60
 fuzz: $(CARGO_FUZZ) ## Run every fuzz target for FUZZ_SECONDS (60)
 	@command -v c++ >/dev/null || { echo "a C++ compiler is missing: libFuzzer needs it" >&2; exit 1; }

@@ -5,20 +5,28 @@
 //! that they are compiled and run with every other test. Time and memory are bounded by the fuzzer.
 
 mod batch;
+mod classifier;
 mod flow;
 mod ledger;
 mod manifest;
 mod recording;
 mod replay;
+mod spdy;
 mod test_file;
+mod websocket;
+
+mod wire;
 
 pub use batch::{answered, batch};
+pub use classifier::{classified, classifier};
 pub use flow::{flow, flows_of};
 pub use ledger::{ledger, ledger_read};
 pub use manifest::manifest;
 pub use recording::{recording, steps_read};
 pub use replay::{commands_found, replay};
+pub use spdy::{spdy, spdy_events};
 pub use test_file::test_file;
+pub use websocket::{websocket, websocket_events};
 
 use finding_model::{Finding, SourceFiles};
 

@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a seed that cannot be read is a broken test")]
 
 use cli::Answered;
+use expect_test::expect;
 use finding_model::{Finding, Severity, SourceFiles};
 use kube_import::{Limits, import_text, read_tests};
+use std::fmt::Debug;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -30,14 +32,17 @@ fn errors(findings: &[Finding]) -> Vec<&Finding> {
 
 #[test]
 fn targets_run_on_their_seeds() {
-    let targets: [(&str, fuzz::Target); 7] = [
+    let targets: [(&str, fuzz::Target); 10] = [
         ("batch", fuzz::batch),
+        ("classifier", fuzz::classifier),
         ("flow", fuzz::flow),
         ("ledger", fuzz::ledger),
         ("manifest", fuzz::manifest),
         ("recording", fuzz::recording),
         ("replay", fuzz::replay),
+        ("spdy", fuzz::spdy),
         ("test_file", fuzz::test_file),
+        ("websocket", fuzz::websocket),
     ];
     for (folder, target) in targets {
         for (_, bytes) in files_of(folder) {
@@ -70,6 +75,65 @@ fn good_recordings_are_read_whole() {
         ("raw.bin", None),
     ];
     assert_eq!(read, expected.map(|(name, steps)| (name.to_owned(), steps)));
+}
+
+/// What a target makes of each of its seeds, a line each.
+fn found<T: Debug>(folder: &str, read: impl Fn(&[u8]) -> Option<T>) -> String {
+    let one = |(path, bytes): (PathBuf, Vec<u8>)| {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        read(&bytes).map_or_else(|| format!("{name}\n"), |made| format!("{name} {made:?}\n"))
+    };
+    files_of(folder).into_iter().map(one).collect()
+}
+
+#[test]
+fn requests_are_classified() {
+    expect![[r#"
+        attach "attach"
+        exec "exec"
+        log "logs"
+        node-proxy "node-proxy"
+        port-forward "port-forward"
+        proxy "proxy"
+        refused-claim "identity-claimed"
+        refused-dots "path-not-canonical"
+        refused-elsewhere "subresource-unknown"
+        watch "api"
+    "#]]
+    .assert_eq(&found("classifier", fuzz::classified));
+}
+
+/// How many events they are, where the peer keeps to its protocol.
+#[test]
+fn sessions_are_decoded() {
+    expect![[r#"
+        after-end
+        client-base64 2
+        client-terminal 3
+        client-v5 2
+        ports 4
+        ports-base64 2
+        runtime-base64-text 3
+        runtime-v5 3
+    "#]]
+    .assert_eq(&found("websocket", fuzz::websocket_events));
+    expect![[r#"
+        client-forward-script 7
+        client-go-forward 6
+        client-go-terminal 3
+        client-go-tunnel 6
+        client-go-v4 2
+        client-script 2
+        runtime-forward-script 6
+        runtime-go-v1 5
+        runtime-go-v2 5
+        runtime-go-v4 5
+        runtime-script 5
+        runtime-script-v1 5
+        runtime-tunnel-refused
+        wrong-twice
+    "#]]
+    .assert_eq(&found("spdy", fuzz::spdy_events));
 }
 
 #[test]

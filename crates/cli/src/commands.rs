@@ -10,6 +10,7 @@ mod gateway;
 mod lab;
 mod ledger;
 mod lint;
+mod login;
 mod man;
 mod map;
 mod sessions;
@@ -69,6 +70,7 @@ pub(crate) enum Command {
     Doctor(doctor::DoctorArgs),
     Dataplane(dataplane::DataplaneArgs),
     Gateway(gateway::GatewayArgs),
+    Login(login::LoginArgs),
     Sessions(sessions::SessionsArgs),
     Ledger(ledger::LedgerArgs),
     Witness(witness::WitnessArgs),
@@ -89,6 +91,7 @@ pub(crate) fn run(command: &Command, console: &mut Console) -> Result<Outcome, E
         Command::Doctor(args) => doctor::run(args, console),
         Command::Dataplane(args) => dataplane::run(args, console),
         Command::Gateway(args) => gateway::run(args, console),
+        Command::Login(args) => login::run(args, console),
         Command::Sessions(args) => sessions::run(args, console),
         Command::Ledger(args) => ledger::run(args, console),
         Command::Witness(args) => witness::run(args, console),

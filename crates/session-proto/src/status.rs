@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 /// Longest status that is read. Runtimes put the command's name into it, of which the kernel allows 128 KiB.
 pub(crate) const MAX_STATUS_BYTES: usize = 256 << 10;
 
+/// Longest status that is made of text: of a byte come at most six of JSON, and around them stands an object.
+const MAX_STATUS_OF_TEXT_BYTES: usize = 6 * MAX_STATUS_BYTES + 256;
+
 pub(crate) const fn check_length(bytes: usize) -> Result<(), Violation> {
     if bytes > MAX_STATUS_BYTES {
         return Err(Violation::TooLong { what: "a status", bytes, limit: MAX_STATUS_BYTES });
@@ -88,7 +91,7 @@ pub(crate) fn of_text(text: &[u8]) -> Vec<u8> {
 }
 
 fn parsed(status: &[u8]) -> Option<Value> {
-    if status.len() > MAX_STATUS_BYTES {
+    if status.len() > MAX_STATUS_OF_TEXT_BYTES {
         return None;
     }
     serde_json::from_slice(status).ok().filter(Value::is_object)
@@ -115,5 +118,8 @@ mod tests {
         assert_eq!(exit_code(&of_text(b"")), Some(0));
         assert_eq!(as_text(&of_text(b"it broke")), b"it broke");
         assert_eq!(as_text(Status::Success.to_json().as_bytes()), b"");
+        // The longest text that is read, of letters that are the longest in JSON.
+        let longest = vec![1; MAX_STATUS_BYTES];
+        assert!(as_text(&of_text(&longest)) == longest);
     }
 }

@@ -264,6 +264,10 @@ impl CommandStreams {
             (Role::Server, Event::Data { stream: Stream::Stderr, bytes }) => {
                 self.say(Purpose::Stderr, bytes);
             }
+            // For clients of v1 a command is over with its output, and an error that comes later is none. So the ends
+            // wait for the end of the connection, which follows the status.
+            (Role::Server, Event::End { stream: Stream::Stdout | Stream::Stderr })
+                if self.version == Version::V1 => {}
             (Role::Server, Event::End { stream: Stream::Stdout }) => self.finish(Purpose::Stdout),
             (Role::Server, Event::End { stream: Stream::Stderr }) => self.finish(Purpose::Stderr),
             // The stream ends with the connection, as output may still come.

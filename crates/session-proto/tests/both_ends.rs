@@ -110,6 +110,25 @@ fn pairs() -> Vec<(&'static str, Codec, Codec, Asked)> {
     pairs
 }
 
+/// A runtime of the first version breaks off its output before the gateway knows the status; the client of the first
+/// version takes the end of output for success.
+#[test]
+fn a_failure_that_comes_after_the_output_is_one_in_the_first_version() {
+    let asked = Asked { stdin: false, ..ALL };
+    let codec = |role| Codec::command_streams(role, Version::V1, asked);
+    let (mut client, mut server) = (codec(Role::Client), codec(Role::Server));
+    let mut cuts = std::iter::repeat(1);
+    carry(&mut client, &mut server, &mut cuts);
+    for stream in [Stream::Stdout, Stream::Stderr] {
+        server.send(&Event::End { stream }).unwrap();
+    }
+    server.send(&status()).unwrap();
+    server.end();
+    let ends = [Stream::Stdout, Stream::Stderr].map(|stream| Event::End { stream });
+    let expected: Vec<Event> = [status_of_text()].into_iter().chain(ends).collect();
+    assert_eq!(carry(&mut server, &mut client, &mut cuts), expected);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

@@ -191,6 +191,14 @@ fn streams_of_a_command() {
     assert_eq!(exec(&[all, syn(9, &kind("stdin"))]), Err(Violation::NoMoreStreams { stream: 9 }));
 }
 
+/// Whoever sends a byte a frame does not make an event of each.
+#[test]
+fn frames_of_one_byte_are_one_event() {
+    let mut frames = vec![syn(1, &kind("error")), syn(3, &kind("stdin"))];
+    frames.extend((0..1000).map(|_| data(3, 0, b"y")));
+    assert_eq!(exec(&frames), Ok(vec![stdin(&[b'y'; 1000])]));
+}
+
 #[test]
 fn the_largest_number_of_a_stream_is_one() {
     let last = 0x7fff_ffff;

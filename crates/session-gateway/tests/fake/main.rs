@@ -14,6 +14,7 @@ mod faults;
 #[path = "../support/folder.rs"]
 mod folder;
 mod forward;
+mod id_tokens;
 #[path = "../support/person.rs"]
 mod person;
 #[path = "../support/pki.rs"]
@@ -26,5 +27,6 @@ mod runtime;
 mod upkeep;
 #[path = "../support/wire.rs"]
 mod wire;
+mod wires;
 #[path = "../support/world.rs"]
 mod world;

@@ -2,6 +2,7 @@
 
 use crate::pki::Leaf;
 use bytes::Bytes;
+use http::header::AUTHORIZATION;
 use http::{Request, Response};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt as _, Full};
@@ -25,6 +26,7 @@ pub(crate) struct Client {
     pub(crate) address: SocketAddr,
     authority: String,
     leaf: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+    bearer: Option<String>,
 }
 
 pub(crate) fn body(bytes: impl Into<Bytes>) -> Body {
@@ -42,7 +44,18 @@ impl Client {
             let key = PrivateKeyDer::from_pem_slice(leaf.key.as_bytes()).unwrap();
             (chain.map(Result::unwrap).collect(), key)
         });
-        Self { address, authority, leaf }
+        Self { address, authority, leaf, bearer: None }
+    }
+
+    /// The same with a token in each request.
+    pub(crate) fn with_token(self, token: &str) -> Self {
+        Self { bearer: Some(format!("Bearer {token}")), ..self }
+    }
+
+    pub(crate) fn prove(&self, request: &mut Sent) {
+        if let Some(bearer) = &self.bearer {
+            request.headers_mut().insert(AUTHORIZATION, bearer.parse().unwrap());
+        }
     }
 
     pub(crate) async fn tls(&self, alpn: &[&str]) -> TlsStream<TcpStream> {
@@ -84,7 +97,8 @@ impl Client {
     }
 
     /// One request over HTTP/1.1, and the whole answer.
-    pub(crate) async fn send(&self, request: Sent) -> (u16, String) {
+    pub(crate) async fn send(&self, mut request: Sent) -> (u16, String) {
+        self.prove(&mut request);
         let mut sender = self.http1().await;
         read(sender.send_request(request).await.unwrap()).await
     }

@@ -204,12 +204,7 @@ async fn answer(
         "/version" => json(StatusCode::OK, r#"{"major":"1"}"#),
         "/api/v1/pods" if target.contains("watch=true") => watch(notes),
         "/api/v1/configmaps" => big(100 << 20),
-        "/api/v1/services" => {
-            let mut response = json(StatusCode::FOUND, "");
-            let elsewhere = HeaderValue::from_static("https://elsewhere/");
-            response.headers_mut().insert("location", elsewhere);
-            response
-        }
+        "/api/v1/services" => elsewhere(),
         "/apis/authorization.k8s.io/v1/subjectaccessreviews" => review(&read),
         _ if path.ends_with("/log") => logs(notes, target.contains("follow=true")),
         _ if path.contains("/pods/") && !headers.contains_key("impersonate-user") => pod(&path),
@@ -279,6 +274,14 @@ fn big(bytes: usize) -> Response<Body> {
     Response::new(BodyExt::boxed(StreamBody::new(frames)))
 }
 
+/// As no API server answers, but somebody in its place may.
+fn elsewhere() -> Response<Body> {
+    let mut response = json(StatusCode::FOUND, "");
+    let elsewhere = HeaderValue::from_static("https://elsewhere/");
+    response.headers_mut().insert("location", elsewhere);
+    response
+}
+
 /// Runs what is asked for, over what is asked for.
 fn switch(
     notes: &Arc<Notes>,
@@ -295,6 +298,9 @@ fn switch(
     if url.path().contains("/pods/broken/") {
         let text = r#"{"kind":"Status","status":"Failure","message":"container main is not running","code":409,"reason":"Conflict"}"#;
         return json(StatusCode::CONFLICT, text);
+    }
+    if url.path().contains("/pods/moved/") {
+        return elsewhere();
     }
     let is_forward = url.path().ends_with("/portforward");
     let flag = |name: &str| url.query_pairs().any(|(key, value)| key == name && value == "true");

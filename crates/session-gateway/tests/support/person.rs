@@ -72,7 +72,9 @@ impl Client {
         };
         let codec = codec(protocol, path, asked);
         let mut sender = self.http1().await;
-        let mut response = sender.send_request(request(protocol, path)).await.unwrap();
+        let mut request = request(protocol, path);
+        self.prove(&mut request);
+        let mut response = sender.send_request(request).await.unwrap();
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Err(crate::client::read(response).await);
         }

@@ -58,7 +58,8 @@ impl Runtime {
             // Reads without ever answering.
             ["swallow"] => while !matches!(self.next().await?, Event::End { .. }) {},
             // A shell on a terminal: echoes, and answers each line.
-            ["shell"] => self.shell().await?,
+            // What a client attaches to is one, too.
+            ["shell"] | [] => self.shell().await?,
             // So many bytes.
             ["count", bytes] => self.count(bytes.parse().unwrap()).await?,
             // Nothing, until the peer is gone.

@@ -40,6 +40,10 @@ pub(crate) struct Wish {
     pub(crate) rules: String,
     /// More of what is said of recordings.
     pub(crate) recordings: String,
+    /// More proofs than certificates, a line each.
+    pub(crate) clients: String,
+    /// Files beside the configuration.
+    pub(crate) files: Vec<(&'static str, String)>,
     /// More of the configuration, at its end.
     pub(crate) more: String,
     pub(crate) durability: &'static str,
@@ -51,6 +55,8 @@ impl Default for Wish {
         Self {
             rules: RULES.to_owned(),
             recordings: String::new(),
+            clients: String::new(),
+            files: Vec::new(),
             more: String::new(),
             durability: "group",
             disk: Arc::new(RealDisk),
@@ -73,6 +79,9 @@ impl World {
         write_leaf(&folder, "identity", &upstream_clients.client("weir-gateway", &["weir"]));
         folder.write("clients.crt", clients.pem());
         folder.write("servers.crt", servers.pem());
+        for (name, content) in &wish.files {
+            folder.write(name, content);
+        }
         let evidence = Evidence::new(&folder);
         let text = configuration(&api, &evidence, &wish);
         let config = parse(&text, &folder);
@@ -102,7 +111,7 @@ fn parse(text: &str, folder: &Folder) -> Config {
 }
 
 fn configuration(api: &FakeApi, evidence: &Evidence, wish: &Wish) -> String {
-    let Wish { rules, recordings, more, durability, disk: _ } = wish;
+    let Wish { rules, recordings, clients, files: _, more, durability, disk: _ } = wish;
     format!(
         "name: test
 listen:
@@ -114,7 +123,7 @@ admin:
 clients:
   certificates:
     authority: clients.crt
-clusters:
+{clients}clusters:
   - name: fake
     server: https://{}/base
     authority: servers.crt
