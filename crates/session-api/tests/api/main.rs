@@ -5,6 +5,7 @@
 mod acts;
 mod listing;
 mod live;
+mod page;
 mod permissions;
 mod proofs;
 mod shown;

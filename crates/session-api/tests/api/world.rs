@@ -129,6 +129,7 @@ pub(crate) fn grants() -> SessionGrants {
             grant("shop-viewers", shop, &[List, View]),
             grant("investigators", Names::Any, &[List, View, Input]),
             grant("operators", Names::Any, &[List, Freeze, Kill]),
+            grant("everything", Names::Any, &Permission::ALL),
             grant("archivists", Names::Any, &[List, Note, Hold]),
         ],
         owners: BTreeSet::from([List]),
