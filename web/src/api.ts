@@ -2,26 +2,28 @@
 // not show are left out. All text in them was written by whoever opened a session: it is shown through
 // `Foreign` and never becomes markup.
 
-export type State = "open" | "sealed" | "recovered" | "damaged" | "missing";
+export type State = "open" | "sealed" | "recovered" | "damaged" | "unreadable" | "missing";
 
 export interface Session {
   session: string;
   state: State;
   startedAt: string;
-  durationUs: number;
+  durationUs: number | null;
   user: string;
   groups: string[];
   cluster: string;
   verb: string;
-  namespace?: string;
-  name?: string;
-  container?: string;
+  namespace: string | null;
+  name: string | null;
+  container: string | null;
+  client: string | null;
+  userAgent: string | null;
+  proof: string | null;
   command: string[];
   terminal: boolean;
-  reason?: string;
+  reason: string | null;
   rule: string;
-  ending?: string;
-  hold?: { by: string; why: string };
+  ending: string | null;
   live: boolean;
   frozen: boolean;
 }
@@ -29,12 +31,13 @@ export interface Session {
 export interface CommandLine {
   atUs: number;
   text: string;
-  source: "argv" | "screen" | "input" | "hidden";
+  source: "argv" | "screen" | "marked" | "full-screen" | "input" | "hidden";
+  keysSay: "nothing" | "same" | "different";
 }
 
 export interface Moment {
   atUs: number;
-  kind: "resize" | "marker" | "notice" | "frozen" | "thawed";
+  kind: string;
   text: string;
 }
 
@@ -42,7 +45,7 @@ export interface FileEntry {
   path: string;
   direction: "upload" | "download";
   size: number;
-  sha256?: string;
+  sha256: string | null;
   warnings: string[];
 }
 
@@ -52,13 +55,29 @@ export interface View {
   how: string;
 }
 
+export interface Note {
+  by: string;
+  writtenAt: string;
+  atUs: number;
+  text: string;
+}
+
+/** What is there depends on what the caller may, and on whether the server has a key. */
 export interface Detail extends Session {
-  commands: CommandLine[];
-  moments: Moment[];
-  files: FileEntry[];
-  views: View[];
   may: Permission[];
   readable: boolean;
+  holds: { by: string; why: string; at: string }[];
+  notes?: Note[];
+  views?: View[];
+  moreViews?: number;
+  whole?: boolean;
+  commands?: CommandLine[];
+  moreCommands?: number;
+  moments?: Moment[];
+  moreMoments?: number;
+  files?: FileEntry[];
+  moreFiles?: number;
+  outputBytes?: number;
 }
 
 export type Permission = "list" | "view" | "kill" | "freeze" | "note" | "hold" | "input";
@@ -73,6 +92,14 @@ export interface Hit {
   atUs: number;
   where: "screen" | "argv" | "path";
   text: string;
+}
+
+export interface Found {
+  items: Hit[];
+  searched: number;
+  unread: number;
+  cutShort: number;
+  next: string | null;
 }
 
 export interface Who {
@@ -92,7 +119,7 @@ export class ApiError extends Error {
 
 const ROOT = "/api/v1";
 
-async function call<T>(path: string, init?: RequestInit): Promise<T> {
+async function answered(path: string, init?: RequestInit): Promise<Response> {
   const answer = await fetch(ROOT + path, {
     ...init,
     headers: { accept: "application/json", ...(init?.body ? { "content-type": "application/json" } : {}) },
@@ -101,6 +128,11 @@ async function call<T>(path: string, init?: RequestInit): Promise<T> {
     const said = await answer.json().catch(() => undefined);
     throw new ApiError(answer.status, said?.message ?? `the server answered ${answer.status}`);
   }
+  return answer;
+}
+
+async function call<T>(path: string, init?: RequestInit): Promise<T> {
+  const answer = await answered(path, init);
   return answer.status === 204 ? (undefined as T) : ((await answer.json()) as T);
 }
 
@@ -111,12 +143,14 @@ export const api = {
   sessions: (filter: URLSearchParams) => call<{ items: Session[]; next?: string }>(`/sessions?${filter}`),
   session: (session: string) => call<Detail>(of(session)),
   proof: (session: string) => call<Proof>(`${of(session)}/proof`),
-  search: (text: string) => call<{ items: Hit[]; searched: number; unread: number }>(`/search?${new URLSearchParams({ text })}`),
+  search: (query: URLSearchParams) => call<Found>(`/search?${query}`),
   kill: (session: string, why: string) => act(session, "kill", { why }),
   freeze: (session: string) => act(session, "freeze", {}),
   thaw: (session: string) => act(session, "thaw", {}),
   note: (session: string, atUs: number, text: string) => act(session, "notes", { atUs, text }),
-  castUrl: (session: string) => `${ROOT}${of(session)}/cast`,
+  hold: (session: string, why: string) => act(session, "hold", { why }),
+  release: (session: string) => call<void>(`${of(session)}/hold`, { method: "DELETE" }),
+  cast: (session: string) => answered(`${of(session)}/cast`).then((answer) => answer.text()),
   liveUrl: (session: string) => `${ROOT}${of(session)}/live`,
 };
 

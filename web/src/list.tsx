@@ -11,8 +11,10 @@ const FIELDS = [
   ["name", "pod or node"],
   ["verb", "verb"],
   ["command", "command contains"],
+  ["from", "from (UTC)"],
+  ["to", "before (UTC)"],
 ] as const;
-const STATES = ["open", "sealed", "recovered", "damaged", "missing"];
+const STATES = ["open", "sealed", "recovered", "damaged", "unreadable", "missing"];
 
 export function SessionList(props: { query: URLSearchParams }): JSX.Element {
   const [found, { refetch }] = createResource(() => props.query.toString(), (query) => api.sessions(new URLSearchParams(query)));
@@ -29,12 +31,15 @@ export function SessionList(props: { query: URLSearchParams }): JSX.Element {
     setNext(undefined);
     go(`?${wanted}`);
   };
+  const [failed, setFailed] = createSignal<unknown>();
   const load = async (cursor: string) => {
     const query = new URLSearchParams(props.query);
     query.set("cursor", cursor);
-    const page = await api.sessions(query);
-    setMore([...more(), ...page.items]);
-    setNext(page.next ?? null);
+    setFailed(undefined);
+    await api.sessions(query).then((page) => {
+      setMore([...more(), ...page.items]);
+      setNext(page.next ?? null);
+    }, setFailed);
   };
 
   return (
@@ -44,7 +49,13 @@ export function SessionList(props: { query: URLSearchParams }): JSX.Element {
           {([name, label]) => (
             <label>
               {label}
-              <input name={name} value={props.query.get(name) ?? ""} autocomplete="off" spellcheck={false} />
+              <input
+                name={name}
+                value={props.query.get(name) ?? ""}
+                placeholder={name === "from" || name === "to" ? "2026-11-28T08:00:00Z" : ""}
+                autocomplete="off"
+                spellcheck={false}
+              />
             </label>
           )}
         </For>
@@ -56,7 +67,14 @@ export function SessionList(props: { query: URLSearchParams }): JSX.Element {
           </select>
         </label>
         <button type="submit">Filter</button>
-        <button type="button" onClick={() => void refetch()}>
+        <button
+          type="button"
+          onClick={() => {
+            setMore([]);
+            setNext(undefined);
+            void refetch();
+          }}
+        >
           Reload
         </button>
       </form>
@@ -79,6 +97,7 @@ export function SessionList(props: { query: URLSearchParams }): JSX.Element {
             </For>
           </tbody>
         </table>
+        <Show when={failed()}>{(error) => <Failure error={error()} />}</Show>
         <Show when={following()}>{(cursor) => <button onClick={() => void load(cursor())}>Show more</button>}</Show>
       </Show>
     </>
@@ -94,7 +113,7 @@ function Empty(props: { loading: boolean }): JSX.Element {
 }
 
 function Row(props: { session: Session }): JSX.Element {
-  const where = () => [props.session.namespace, props.session.name].filter((part) => part !== undefined).join("/");
+  const where = () => [props.session.namespace, props.session.name].filter((part) => part !== null).join("/");
   return (
     <tr>
       <td class="time">
@@ -107,7 +126,9 @@ function Row(props: { session: Session }): JSX.Element {
       <td>
         <Foreign text={props.session.user} />
       </td>
-      <td>{props.session.verb}</td>
+      <td class="verb">
+        <Foreign text={props.session.verb} />
+      </td>
       <td>
         <span class="cluster">
           <Foreign text={props.session.cluster} />

@@ -1,11 +1,14 @@
-import { createResource, createSignal, For, Show, type JSX } from "solid-js";
+import { createMemo, createResource, createSignal, For, Show, type JSX } from "solid-js";
 import { api, type Detail, type Permission } from "./api";
 import { Failure } from "./app";
 import { commandLine, Foreign } from "./foreign";
 import { StateBadge } from "./list";
-import { type Playing, Screen } from "./player";
+import { Live, type Playing, Recorded } from "./player";
 import { bytes, clock, moment } from "./time";
 import { Strip, Timeline } from "./timeline";
+
+/** What a page holds of a recording at once. */
+const LONGEST_BYTES = 256 * 2 ** 20;
 
 export function SessionPage(props: { session: string; at: number }): JSX.Element {
   const [detail, { refetch }] = createResource(() => props.session, (session) => api.session(session));
@@ -17,17 +20,8 @@ export function SessionPage(props: { session: string; at: number }): JSX.Element
         {(session) => (
           <>
             <Title session={session()} />
-            <Show
-              when={session().live || session().readable}
-              fallback={<p class="quiet">This server has no key that opens the recording: play it with `weir sessions play` and yours.</p>}
-            >
-              <div class="replay">
-                <div>
-                  <Screen session={session()} startUs={props.at} ready={setPlaying} />
-                  <Strip session={session()} seek={seek} />
-                </div>
-                <Timeline session={session()} seek={seek} />
-              </div>
+            <Show when={unshown(session())} fallback={<Replay session={session()} at={props.at} ready={setPlaying} seek={seek} again={() => void refetch()} />}>
+              {(why) => <p class="quiet notice">{why()}</p>}
             </Show>
             <Actions session={session()} now={() => playing()?.now() ?? 0} done={() => void refetch()} />
             <div class="facts">
@@ -43,30 +37,76 @@ export function SessionPage(props: { session: string; at: number }): JSX.Element
   );
 }
 
+/** Why there is nothing to play. */
+function unshown(session: Detail): string | undefined {
+  if (!session.may.includes("view")) return "You may see that this session was, and not what it showed.";
+  if (session.state === "missing") return "The ledger says that this session began. There is no recording of it.";
+  if (session.state === "unreadable") return "The recording cannot be read; the proof says why.";
+  if (!session.live && !session.readable)
+    return "This server has no key that opens the recording: play it with `weir sessions play` and yours.";
+  if (!session.live && (session.outputBytes ?? 0) > LONGEST_BYTES)
+    return "The recording is too long for a page: play it with `weir sessions play`, or export it.";
+  return undefined;
+}
+
+function Replay(props: {
+  session: Detail;
+  at: number;
+  ready: (playing: Playing) => void;
+  seek: (atUs: number) => void;
+  again: () => void;
+}): JSX.Element {
+  const [over, setOver] = createSignal(false);
+  // What changes beside it leaves the screen as it is.
+  const live = createMemo(() => props.session.live);
+  return (
+    <div class="replay">
+      <div>
+        <Show when={live()} fallback={<Recorded session={props.session} startUs={props.at} ready={props.ready} />}>
+          <Live session={props.session} ready={props.ready} over={() => setOver(true)} />
+          <Show when={over()}>
+            <p class="notice">
+              The session is over. <button onClick={() => props.again()}>Play it</button>
+            </p>
+          </Show>
+        </Show>
+        <Show when={props.session.whole === false && !live()}>
+          <p class="failure">The recording could not be read to its end; the proof says why.</p>
+        </Show>
+        <Strip session={props.session} seek={props.seek} />
+      </div>
+      <Timeline session={props.session} seek={props.seek} />
+    </div>
+  );
+}
+
 function Title(props: { session: Detail }): JSX.Element {
   return (
     <h1>
-      <StateBadge session={props.session} /> {props.session.verb}{" "}
-      <Foreign text={[props.session.namespace, props.session.name].filter((part) => part !== undefined).join("/")} /> by{" "}
+      <StateBadge session={props.session} /> <Foreign text={props.session.verb} />{" "}
+      <Foreign text={[props.session.namespace, props.session.name].filter((part) => part !== null).join("/")} /> by{" "}
       <Foreign text={props.session.user} />
     </h1>
   );
 }
 
 function Facts(props: { session: Detail }): JSX.Element {
-  const rows = (): [string, string | undefined][] => [
+  const rows = (): [string, string | null][] => [
     ["session", props.session.session],
     ["began", moment(props.session.startedAt)],
     ["took", clock(props.session.durationUs)],
     ["user", props.session.user],
     ["groups", props.session.groups.join(", ")],
+    ["proof", props.session.proof],
+    ["from", props.session.client],
+    ["client", props.session.userAgent],
     ["cluster", props.session.cluster],
     ["container", props.session.container],
     ["command", commandLine(props.session.command)],
     ["reason", props.session.reason],
     ["allowed by rule", props.session.rule],
     ["ended", props.session.ending],
-    ["hold", props.session.hold && `${props.session.hold.why} (${props.session.hold.by})`],
+    ["held", props.session.holds.map((hold) => `${hold.why} (${hold.by})`).join(", ")],
   ];
   return (
     <section>
@@ -119,11 +159,11 @@ function ProofBox(props: { session: string }): JSX.Element {
 
 function Files(props: { session: Detail }): JSX.Element {
   return (
-    <Show when={props.session.files.length > 0}>
+    <Show when={(props.session.files ?? []).length > 0}>
       <section>
         <h2>Files</h2>
         <table>
-          <For each={props.session.files}>
+          <For each={props.session.files ?? []}>
             {(file) => (
               <tr>
                 <td>{file.direction}</td>
@@ -137,6 +177,9 @@ function Files(props: { session: Detail }): JSX.Element {
             )}
           </For>
         </table>
+        <Show when={(props.session.moreFiles ?? 0) > 0}>
+          <p class="quiet">and {props.session.moreFiles} more</p>
+        </Show>
       </section>
     </Show>
   );
@@ -144,18 +187,25 @@ function Files(props: { session: Detail }): JSX.Element {
 
 function Views(props: { session: Detail }): JSX.Element {
   return (
-    <section>
-      <h2>Who looked</h2>
-      <ul>
-        <For each={props.session.views} fallback={<li class="quiet">Nobody yet.</li>}>
-          {(view) => (
-            <li>
-              {moment(view.at)} <Foreign text={view.by} /> <span class="quiet">{view.how}</span>
-            </li>
-          )}
-        </For>
-      </ul>
-    </section>
+    <Show when={props.session.views}>
+      {(views) => (
+        <section>
+          <h2>Who looked</h2>
+          <ul>
+            <For each={views()}>
+              {(view) => (
+                <li>
+                  {moment(view.at)} <Foreign text={view.by} /> <span class="quiet">{view.how}</span>
+                </li>
+              )}
+            </For>
+          </ul>
+          <Show when={(props.session.moreViews ?? 0) > 0}>
+            <p class="quiet">and {props.session.moreViews} before</p>
+          </Show>
+        </section>
+      )}
+    </Show>
   );
 }
 
@@ -165,13 +215,18 @@ function Actions(props: { session: Detail; now: () => number; done: () => void }
   const may = (permission: Permission) => props.session.may.includes(permission);
   const run = async (action: Promise<void>) => {
     setFailed(undefined);
-    await action.then(props.done, setFailed);
+    await action.then(() => {
+      setText("");
+      props.done();
+    }, setFailed);
   };
   const id = () => props.session.session;
+  const acts = () => (["note", "hold"] as const).some(may) || (props.session.live && (["freeze", "kill"] as const).some(may));
   return (
+    <Show when={acts()}>
     <div class="actions">
       <input
-        placeholder="note, or reason to end the session"
+        placeholder="note, or reason"
         value={text()}
         onInput={(event) => setText(event.currentTarget.value)}
         aria-label="note or reason"
@@ -180,6 +235,14 @@ function Actions(props: { session: Detail; now: () => number; done: () => void }
         <button disabled={text() === ""} onClick={() => void run(api.note(id(), props.now(), text()))}>
           Note at this moment
         </button>
+      </Show>
+      <Show when={may("hold")}>
+        <button disabled={text() === ""} onClick={() => void run(api.hold(id(), text()))}>
+          Hold
+        </button>
+        <Show when={props.session.holds.length > 0}>
+          <button onClick={() => void run(api.release(id()))}>Let go</button>
+        </Show>
       </Show>
       <Show when={props.session.live && may("freeze")}>
         <button onClick={() => void run(props.session.frozen ? api.thaw(id()) : api.freeze(id()))}>
@@ -193,5 +256,6 @@ function Actions(props: { session: Detail; now: () => number; done: () => void }
       </Show>
       <Show when={failed()}>{(error) => <Failure error={error()} />}</Show>
     </div>
+    </Show>
   );
 }

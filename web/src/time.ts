@@ -1,10 +1,16 @@
 /** Microseconds as `h:mm:ss` or `m:ss`. */
-export function clock(us: number): string {
+export function clock(us: number | null): string {
+  if (us === null) return "–";
   const seconds = Math.floor(us / 1e6);
   const two = (value: number) => String(value).padStart(2, "0");
   const hours = Math.floor(seconds / 3600);
   const minutes = Math.floor(seconds / 60) % 60;
   return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`;
+}
+
+/** With tenths, where moments are close to each other. */
+export function moments(us: number): string {
+  return `${clock(us)}.${Math.floor(us / 1e5) % 10}`;
 }
 
 /** A moment in UTC, to the second: what logs and other clocks can be compared with. */

@@ -3,6 +3,7 @@
 //! A request's head goes through `classify` and becomes a [`Request`]: which verb, on which object, with which
 //! command line and streams, and the path and query that are sent on. Then [`Rules::decide`] says whether the
 //! gateway's own rules allow it, which rule said so, and on which terms. `docs/design/access.md` argues both.
+//! [`SessionGrants`] say who may see, stop and end which recorded session.
 //!
 //! **Invariants.** `classify` is total and its result is a fixed point: the path and query that it writes are
 //! classified as the same request again. No path that Kubernetes' own resolution takes for a privileged
@@ -34,12 +35,15 @@ mod pod;
 mod rule;
 mod times;
 
+mod permission;
+
 pub use classify::classify;
 pub use copy::{Direction, FileCopy};
 pub use decide::{Ask, Decision, Denial, DeniedBecause, Grant, RuleRef};
 pub use head::{Head, HttpVersion};
 pub use identity::{Identity, Proof};
 pub use pattern::{Names, Pattern};
+pub use permission::{Permission, SessionGrant, SessionGrants, SessionPlace};
 pub use pod::{ContainerShape, PodFacts, PodShape, Privilege, Privileges};
 pub use refusal::Refusal;
 pub use request::{

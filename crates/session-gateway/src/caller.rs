@@ -7,6 +7,8 @@ use access_model::Identity;
 use http::HeaderMap;
 use rustls_pki_types::CertificateDer;
 use std::net::SocketAddr;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsStream;
 
 /// What a connection is before any request: its other end, and the certificate that was proven in TLS.
 #[derive(Debug)]
@@ -14,6 +16,14 @@ pub(crate) struct Connection {
     pub(crate) address: SocketAddr,
     /// Leaf first. It was checked against the authority, and was valid when the connection began.
     pub(crate) certificates: Vec<CertificateDer<'static>>,
+}
+
+impl Connection {
+    pub(crate) fn of(stream: &TlsStream<TcpStream>, address: SocketAddr) -> Self {
+        let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
+        let owned = certificates.iter().map(|certificate| certificate.clone().into_owned());
+        Self { address, certificates: owned.collect() }
+    }
 }
 
 /// A cluster: the way for requests of callers, and for the gateway's own questions.

@@ -4,6 +4,7 @@
 //! wrong is a finding with its place. `docs/gateway-config.md` is the reference.
 
 mod clients;
+mod console;
 mod lower;
 mod quantity;
 mod raw;
@@ -12,7 +13,7 @@ mod rules;
 mod times;
 
 use access_checks::OidcConfig;
-use access_model::Rules;
+use access_model::{Rules, SessionGrants};
 use finding_model::{FileId, Finding};
 use session_record::Durability;
 use session_store::{Readers, S3Config, Watermarks};
@@ -29,6 +30,8 @@ pub struct Config {
     pub listen: Listen,
     /// Where metrics and health are served, in plain HTTP: a loopback address.
     pub admin: Option<SocketAddr>,
+    /// Where recordings are shown, and to whom.
+    pub console: Option<Console>,
     pub clients: Clients,
     /// At least one; names are unique.
     pub clusters: Vec<Cluster>,
@@ -45,6 +48,16 @@ pub struct Listen {
     /// PEM, leaf first.
     pub certificate: PathBuf,
     pub key: PathBuf,
+}
+
+/// Where sessions are shown: `docs/sessions-api.md`.
+#[derive(Debug, Clone)]
+pub struct Console {
+    /// Another address than clients of clusters use, with its own certificate where one is named.
+    pub listen: Listen,
+    /// Files of age identities that open recordings. Without one, facts are shown and what is live.
+    pub identities: Vec<PathBuf>,
+    pub grants: SessionGrants,
 }
 
 /// How callers may prove who they are.

@@ -58,7 +58,7 @@ async fn serve(
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_bytes()))
             .collect();
-        let identity = gateway.identities.identify(connection, &headers, &cluster.api).await;
+        let identity = gateway.identities.identify(connection, &headers, Some(&cluster.api)).await;
         let identity = identity.inspect_err(|_| gateway.metrics.refusal(RefusedBy::Identity))?;
         let head = Head {
             method: request.method().as_str(),

@@ -111,7 +111,7 @@ pub(crate) struct Gateway {
 /// A gateway that serves.
 #[derive(Debug)]
 pub struct Running {
-    gateway: Arc<Gateway>,
+    pub(crate) gateway: Arc<Gateway>,
     address: SocketAddr,
     admin: Option<SocketAddr>,
 }
@@ -129,7 +129,7 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
 /// # Errors
 /// As [`start`].
 pub async fn start_on(config: &Config, disk: Arc<dyn Disk>) -> Result<Running, StartError> {
-    let tls = listener::tls(config)?;
+    let tls = listener::tls(&config.listen, &config.clients, &[b"h2", b"http/1.1"])?;
     let routes = routes(config)?;
     let identities = Identities::load(&config.clients)?;
     let metrics = Arc::new(Metrics::default());
@@ -241,7 +241,7 @@ async fn evidence(
     Ok(evidence)
 }
 
-async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ListenError> {
+pub(crate) async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ListenError> {
     let bind = |source| ListenError::Bind { address, source };
     let listener = TcpListener::bind(address).await.map_err(bind)?;
     let address = listener.local_addr().map_err(bind)?;

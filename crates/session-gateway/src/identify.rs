@@ -55,12 +55,12 @@ impl Identities {
         Ok(Self { issuers, service_accounts: clients.service_accounts.is_some() })
     }
 
-    /// The caller, with what every caller has that the API server lets in.
+    /// The caller, with what every caller has that the API server lets in. `api` knows the service accounts.
     pub(crate) async fn identify(
         &self,
         connection: &Connection,
         headers: &[(&str, &[u8])],
-        api: &ApiServer,
+        api: Option<&ApiServer>,
     ) -> Result<Identity, Failure> {
         let mut identity = self.proven(connection, headers, api).await?;
         of_nobody_else(&identity)?;
@@ -74,7 +74,7 @@ impl Identities {
         &self,
         connection: &Connection,
         headers: &[(&str, &[u8])],
-        api: &ApiServer,
+        api: Option<&ApiServer>,
     ) -> Result<Identity, Failure> {
         let now = clock::now_s();
         if let Some(leaf) = connection.certificates.first() {
@@ -93,7 +93,9 @@ impl Identities {
             let verified = oidc.verify(&bearer, now).await;
             return verified.map_err(|error| judged(error.is_unavailable(), &error));
         }
-        if self.service_accounts {
+        if self.service_accounts
+            && let Some(api) = api
+        {
             let known = api.service_account(&bearer, now).await;
             return known.map_err(|error| judged(error.is_unavailable(), &error));
         }

@@ -10,7 +10,8 @@
 //! through `session::Begun`, which exists once the recording's header and the ledger's entry are on disk. What is
 //! forwarded was recorded first. Whatever fails ends the session, and its person is told why. Nothing of a client's
 //! proof reaches a cluster, a log or a recording. Deliberately absent: what a protocol's bytes mean (`session-proto`),
-//! how recordings and entries are written (`session-store`, `ledger-store`), who may watch.
+//! how recordings and entries are written (`session-store`, `ledger-store`), who may watch and
+//! what is answered on the console's address (`session-api`).
 
 mod activity;
 mod admin;
@@ -22,6 +23,7 @@ mod calls;
 mod chain;
 mod clock;
 pub mod config;
+mod console;
 mod dial;
 mod dispatch;
 mod evidence;
@@ -49,10 +51,11 @@ mod upkeep;
 mod upstream;
 
 pub use config::Config;
+pub use console::{NotProven, Visitor};
 pub use gateway::{Running, StartError, start, start_on};
 pub use identify::IssuerError;
 pub use listener::ListenError;
 pub use pem::PemError;
 pub use registry::{AskError, LiveSession, Phase, Registry};
-pub use serve::{ServeError, serve};
+pub use serve::{ServeError, serve, serve_with};
 pub use upstream::UpstreamConfigError;

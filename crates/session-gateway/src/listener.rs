@@ -5,7 +5,7 @@
 
 use crate::caller::Connection;
 use crate::chain::chain;
-use crate::config::Config;
+use crate::config::{Clients, Listen};
 use crate::dispatch;
 use crate::gateway::Gateway;
 use crate::pem::{self, PemError};
@@ -63,12 +63,17 @@ pub enum ListenError {
     },
 }
 
-pub(crate) fn tls(config: &Config) -> Result<TlsAcceptor, ListenError> {
+/// TLS of one address, with client certificates where an authority is named.
+pub(crate) fn tls(
+    listen: &Listen,
+    clients: &Clients,
+    protocols: &[&[u8]],
+) -> Result<TlsAcceptor, ListenError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(ListenError::Tls)?;
-    let builder = match &config.clients.certificate_authority {
+    let builder = match &clients.certificate_authority {
         None => builder.with_no_client_auth(),
         Some(path) => {
             let roots = Arc::new(pem::authorities(path)?);
@@ -79,11 +84,11 @@ pub(crate) fn tls(config: &Config) -> Result<TlsAcceptor, ListenError> {
             builder.with_client_cert_verifier(verifier)
         }
     };
-    let path = &config.listen.certificate;
+    let path = &listen.certificate;
     let mut tls = builder
-        .with_single_cert(pem::certificates(path)?, pem::key(&config.listen.key)?)
+        .with_single_cert(pem::certificates(path)?, pem::key(&listen.key)?)
         .map_err(|source| ListenError::Certificate { path: path.clone(), source })?;
-    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    tls.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
     Ok(TlsAcceptor::from(Arc::new(tls)))
 }
 
@@ -91,22 +96,8 @@ pub(crate) fn tls(config: &Config) -> Result<TlsAcceptor, ListenError> {
 pub(crate) async fn serve(gateway: Arc<Gateway>, listener: TcpListener, tls: TlsAcceptor) {
     let places = Arc::new(Semaphore::new(gateway.limits.connections));
     loop {
-        let next = async {
-            let place = Arc::clone(&places).acquire_owned().await;
-            (place, listener.accept().await)
-        };
-        let (place, accepted) = tokio::select! {
-            () = gateway.stop.cancelled() => return,
-            next = next => next,
-        };
-        let (stream, address) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!(error = chain(&error), "could not accept a connection");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
-            }
-        };
+        let place = Arc::clone(&places).acquire_owned().await;
+        let Some((stream, address)) = accepted(&gateway, &listener).await else { return };
         let (gateway, tls) = (Arc::clone(&gateway), tls.clone());
         let tasks = gateway.tasks.clone();
         tasks.spawn(async move {
@@ -116,38 +107,59 @@ pub(crate) async fn serve(gateway: Arc<Gateway>, listener: TcpListener, tls: Tls
     }
 }
 
+/// The next connection; none once the gateway stops.
+pub(crate) async fn accepted(
+    gateway: &Gateway,
+    listener: &TcpListener,
+) -> Option<(TcpStream, SocketAddr)> {
+    loop {
+        let accepted = tokio::select! {
+            () = gateway.stop.cancelled() => return None,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok(accepted) => return Some(accepted),
+            Err(error) => {
+                tracing::warn!(error = chain(&error), "could not accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// None where no TLS connection comes about.
+pub(crate) async fn handshake(
+    tls: &TlsAcceptor,
+    stream: TcpStream,
+    address: SocketAddr,
+) -> Option<TlsStream<TcpStream>> {
+    let handshake = async {
+        stream.set_nodelay(true)?;
+        tls.accept(stream).await
+    };
+    match tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await {
+        Ok(Ok(stream)) => Some(TlsStream::from(stream)),
+        Ok(Err(error)) => {
+            tracing::debug!(error = chain(&error), %address, "no TLS connection came about");
+            None
+        }
+        Err(_) => {
+            tracing::debug!(%address, "a TLS handshake took too long");
+            None
+        }
+    }
+}
+
 async fn connection(
     gateway: Arc<Gateway>,
     tls: TlsAcceptor,
     stream: TcpStream,
     address: SocketAddr,
 ) {
-    let handshake = async {
-        stream.set_nodelay(true)?;
-        tls.accept(stream).await
-    };
-    let stream = match tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => {
-            tracing::debug!(error = chain(&error), %address, "no TLS connection came about");
-            return;
-        }
-        Err(_) => {
-            tracing::debug!(%address, "a TLS handshake took too long");
-            return;
-        }
-    };
-    let session = stream.get_ref().1;
-    let http2 = session.alpn_protocol() == Some(b"h2");
-    let certificates = session.peer_certificates().unwrap_or_default();
-    let connection = Arc::new(Connection {
-        address,
-        certificates: certificates
-            .iter()
-            .map(|certificate| certificate.clone().into_owned())
-            .collect(),
-    });
-    let io = TokioIo::new(TlsStream::from(stream));
+    let Some(stream) = handshake(&tls, stream, address).await else { return };
+    let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    let connection = Arc::new(Connection::of(&stream, address));
+    let io = TokioIo::new(stream);
     let ended = if http2 {
         serve_http2(&gateway, &connection, io).await
     } else {

@@ -1,7 +1,7 @@
 //! A gateway as a process: until it is told to stop.
 
 use crate::config::Config;
-use crate::gateway::{StartError, start};
+use crate::gateway::{Running, StartError, start};
 use std::io;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -14,6 +14,8 @@ pub enum ServeError {
     Signals(#[source] io::Error),
     #[error("the gateway could not start")]
     Start(#[source] StartError),
+    #[error("the gateway's console could not start")]
+    Console(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// Serves until SIGTERM or SIGINT; then sessions are told, ended and sealed.
@@ -21,18 +23,42 @@ pub enum ServeError {
 /// # Errors
 /// When it cannot start.
 pub fn serve(config: &Config) -> Result<(), ServeError> {
+    serve_with(config, async |_running| Ok::<(), std::convert::Infallible>(()))
+}
+
+/// As [`serve`], with what is opened beside the gateway once it runs: the console.
+///
+/// # Errors
+/// When it cannot start, or what is beside it cannot.
+pub fn serve_with<E>(
+    config: &Config,
+    beside: impl AsyncFnOnce(&Running) -> Result<(), E>,
+) -> Result<(), ServeError>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("gateway")
         .build()
         .map_err(ServeError::Runtime)?;
-    runtime.block_on(until_signal(config))
+    runtime.block_on(until_signal(config, beside))
 }
 
-async fn until_signal(config: &Config) -> Result<(), ServeError> {
+async fn until_signal<E>(
+    config: &Config,
+    beside: impl AsyncFnOnce(&Running) -> Result<(), E>,
+) -> Result<(), ServeError>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
     let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signals)?;
     let running = start(config).await.map_err(ServeError::Start)?;
+    if let Err(error) = beside(&running).await {
+        running.stop().await;
+        return Err(ServeError::Console(Box::new(error)));
+    }
     tracing::info!(address = %running.address(), name = config.name, "the gateway serves");
     let word = tokio::select! {
         _ = terminate.recv() => "SIGTERM",

@@ -1,5 +1,6 @@
 //! `weir gateway`: the server in front of API servers that records privileged sessions.
 
+mod console;
 mod doctor;
 pub(crate) mod install;
 
@@ -99,7 +100,7 @@ pub(crate) fn run(args: &GatewayArgs, console: &mut Console) -> Result<Outcome, 
         GatewayCommand::Run(args) => {
             let config = args.config.read(console)?;
             log(args.log_format);
-            session_gateway::serve(&config)?;
+            console::serve(&config)?;
         }
         GatewayCommand::Check(args) => {
             let config = args.config.read(console)?;

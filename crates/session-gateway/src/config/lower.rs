@@ -71,6 +71,7 @@ impl Reader<'_> {
             name,
             listen,
             admin,
+            console,
             clients,
             clusters,
             rules,
@@ -82,6 +83,7 @@ impl Reader<'_> {
         let name = self.name(&name);
         let listen = self.listen(&listen);
         let admin = admin.map(|admin| self.admin(&admin.address));
+        let console = console.map(|console| self.console(&console, listen.as_ref()));
         let clients = self.clients(&clients);
         let clusters = self.clusters(&clusters);
         let rules = self.rules(&rules);
@@ -98,6 +100,10 @@ impl Reader<'_> {
             listen: listen?,
             admin: match admin {
                 Some(address) => Some(address?),
+                None => None,
+            },
+            console: match console {
+                Some(console) => Some(console?),
                 None => None,
             },
             clients: clients?,
@@ -130,7 +136,7 @@ impl Reader<'_> {
         Some(Listen { address: self.address(&raw.address)?, certificate, key })
     }
 
-    fn address(&mut self, text: &Text) -> Option<SocketAddr> {
+    pub(super) fn address(&mut self, text: &Text) -> Option<SocketAddr> {
         let parsed = text.value.parse().ok();
         if parsed.is_none() {
             let help = "write an address and a port, for instance `0.0.0.0:8443` or `[::]:8443`";

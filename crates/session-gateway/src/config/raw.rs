@@ -12,6 +12,7 @@ pub(super) struct RawConfig {
     pub(super) name: Text,
     pub(super) listen: RawListen,
     pub(super) admin: Option<RawAdmin>,
+    pub(super) console: Option<RawConsole>,
     pub(super) clients: RawClients,
     pub(super) clusters: Spanned<Vec<RawCluster>>,
     #[serde(default)]
@@ -36,6 +37,32 @@ pub(super) struct RawListen {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct RawAdmin {
     pub(super) address: Text,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct RawConsole {
+    pub(super) address: Text,
+    pub(super) certificate: Option<Text>,
+    pub(super) key: Option<Text>,
+    #[serde(default)]
+    pub(super) identities: Vec<Text>,
+    #[serde(default)]
+    pub(super) owners: Vec<Text>,
+    #[serde(default)]
+    pub(super) grants: Vec<Spanned<RawGrant>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct RawGrant {
+    #[serde(default)]
+    pub(super) users: Vec<String>,
+    #[serde(default)]
+    pub(super) groups: Vec<String>,
+    pub(super) clusters: Option<Vec<String>>,
+    pub(super) namespaces: Option<Vec<String>>,
+    pub(super) permissions: Spanned<Vec<Text>>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -164,11 +164,11 @@ impl Reader<'_> {
     }
 }
 
-fn patterns(texts: &[String]) -> Vec<Pattern> {
+pub(super) fn patterns(texts: &[String]) -> Vec<Pattern> {
     texts.iter().cloned().map(Pattern).collect()
 }
 
-fn names(texts: Option<&Vec<String>>) -> Names {
+pub(super) fn names(texts: Option<&Vec<String>>) -> Names {
     texts.map_or(Names::Any, |texts| Names::Listed(patterns(texts)))
 }
 

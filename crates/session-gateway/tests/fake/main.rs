@@ -5,6 +5,7 @@
 #[path = "../support/client.rs"]
 mod client;
 mod commands;
+mod console;
 mod control;
 #[path = "../support/evidence.rs"]
 mod evidence;

@@ -12,6 +12,7 @@ use std::sync::Arc;
 pub(crate) struct World {
     pub(crate) api: FakeApi,
     pub(crate) gateway: Running,
+    pub(crate) config: Config,
     pub(crate) evidence: Evidence,
     clients: Authority,
     gateway_authority: String,
@@ -86,7 +87,7 @@ impl World {
         let text = configuration(&api, &evidence, &wish);
         let config = parse(&text, &folder);
         let gateway = start_on(&config, wish.disk).await.unwrap();
-        Self { api, gateway, evidence, clients, gateway_authority: servers.pem(), folder }
+        Self { api, gateway, config, evidence, clients, gateway_authority: servers.pem(), folder }
     }
 
     /// Proves to be this user with a certificate.

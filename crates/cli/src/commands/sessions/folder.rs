@@ -24,6 +24,21 @@ pub(crate) struct FolderArgs {
     pub(crate) recordings: PathBuf,
 }
 
+/// Where there may be a gateway instead.
+#[derive(Debug, clap::Args)]
+pub(crate) struct MaybeFolderArgs {
+    /// The folder in which a gateway keeps its recordings
+    #[arg(long, value_name = "DIR", env = "WEIR_RECORDINGS", required_unless_present = "gateway")]
+    recordings: Option<PathBuf>,
+}
+
+impl MaybeFolderArgs {
+    pub(crate) fn folder(&self) -> Result<FolderArgs, ExpectedError> {
+        let none = || ExpectedError::Usage("name the folder with --recordings DIR".to_owned());
+        Ok(FolderArgs { recordings: self.recordings.clone().ok_or_else(none)? })
+    }
+}
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct KeyArgs {
     /// A file of age identities (AGE-SECRET-KEY-1…), as age-keygen writes it; may be given again

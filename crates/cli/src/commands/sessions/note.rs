@@ -1,17 +1,20 @@
 //! `weir sessions note`.
 
 use super::audit::AuditArgs;
-use super::folder::{FolderArgs, failed, parse_moment};
+use super::folder::{MaybeFolderArgs, failed, parse_moment};
+use super::gateway::GatewayArgs;
 use crate::exit::ExpectedError;
 use crate::{Console, Outcome};
 use ledger_model::Fact;
+use serde_json::json;
 use session_store::{Note, RealDisk};
 use std::io::Write as _;
 
 /// Write a note about a moment of a recording
 ///
 /// The note stands beside the recording, in the same folder, and changes nothing of it. With an audit ledger, the
-/// note's digest is entered there first, so that a note that is changed or taken away later shows.
+/// note's digest is entered there first, so that a note that is changed or taken away later shows. With a gateway it
+/// does all of that, and knows who wrote it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct NoteArgs {
     /// The session's id, or its beginning
@@ -22,14 +25,24 @@ pub(crate) struct NoteArgs {
     #[arg(long, value_name = "TIME", default_value = "0", value_parser = parse_moment)]
     at: u64,
     #[command(flatten)]
-    folder: FolderArgs,
+    folder: MaybeFolderArgs,
+    #[command(flatten)]
+    gateway: GatewayArgs,
     #[command(flatten)]
     audit: AuditArgs,
 }
 
 pub(crate) fn run(args: &NoteArgs, console: &mut Console) -> Result<Outcome, ExpectedError> {
-    let recordings = args.folder.open()?;
-    let session = args.folder.find(&args.id)?;
+    if args.gateway.gateway.is_some() {
+        let gateway = args.gateway.open()?;
+        let session = gateway.find(&args.id)?;
+        gateway.act(session, "notes", &json!({ "atUs": args.at, "text": args.text }))?;
+        writeln!(console.out, "noted at session {session}")?;
+        return Ok(Outcome::Yes);
+    }
+    let folder = args.folder.folder()?;
+    let recordings = folder.open()?;
+    let session = folder.find(&args.id)?;
     recordings.look(session).map_err(super::folder::fetch)?;
     let note = Note {
         by: args.audit.by.clone(),

@@ -1,7 +1,10 @@
 //! `weir sessions tail`.
 
+mod live;
+
 use super::audit::AuditArgs;
-use super::folder::{FolderArgs, KeyArgs, failed, fetch};
+use super::folder::{KeyArgs, MaybeFolderArgs, failed, fetch};
+use super::gateway::GatewayArgs;
 use crate::exit::ExpectedError;
 use crate::{Console, Outcome};
 use session_formats::{Export, Format, Input};
@@ -18,7 +21,7 @@ const QUIET_LOOKS: u32 = 10;
 /// Print what a session shows, line by line, and with -f while it goes on
 ///
 /// Reads the recording's file, so it never slows the session, and shows what is on disk: within the commit interval.
-/// With -f it ends with the session.
+/// With -f it ends with the session. With a gateway it shows what goes on there, and ends with the session too.
 #[derive(Debug, clap::Args)]
 pub(crate) struct TailArgs {
     /// The session's id, or its beginning
@@ -30,7 +33,9 @@ pub(crate) struct TailArgs {
     #[arg(long)]
     raw: bool,
     #[command(flatten)]
-    folder: FolderArgs,
+    folder: MaybeFolderArgs,
+    #[command(flatten)]
+    gateway: GatewayArgs,
     #[command(flatten)]
     keys: KeyArgs,
     #[command(flatten)]
@@ -38,11 +43,16 @@ pub(crate) struct TailArgs {
 }
 
 pub(crate) fn run(args: &TailArgs, console: &mut Console) -> Result<Outcome, ExpectedError> {
-    let recordings = args.folder.open()?;
-    let session = args.folder.find(&args.id)?;
+    let format = if args.raw { Format::RawText } else { Format::Text };
+    if args.gateway.gateway.is_some() {
+        let gateway = args.gateway.open()?;
+        return live::run(&gateway, gateway.find(&args.id)?, format, console);
+    }
+    let folder = args.folder.folder()?;
+    let recordings = folder.open()?;
+    let session = folder.find(&args.id)?;
     let mut reader = args.keys.reader(&recordings, session)?;
     args.audit.viewed(session, if args.follow { "live" } else { "tail" })?;
-    let format = if args.raw { Format::RawText } else { Format::Text };
     let mut export = Export::begin(format, Input::LeftOut, reader.opening(), &mut console.out)?;
     let (mut n_given, mut n_quiet) = (0_u64, 0_u32);
     loop {
