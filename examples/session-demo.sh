@@ -76,7 +76,7 @@ YAML
 
 say "Ann opens a shell, with plain kubectl."
 echo "$ kubectl exec -it shell -- sh"
-typed() { sleep 1; for line in 'id' 'ls /etc' 'echo secret > /root/note' 'exit'; do sleep 0.7; printf '%s\r' "$line"; done; sleep 0.5; }
+typed() { sleep 1; for line in 'id' 'ls /etc' 'echo done > /var/note' 'exit'; do sleep 0.7; printf '%s\r' "$line"; done; sleep 0.5; }
 typed | KUBECONFIG="$work/ann.kubeconfig" script -qec 'stty cols 100 rows 24; kubectl exec -it shell -- sh' /dev/null | tr -d '\r' | sed 's/\x1b\[6n//g' || true
 
 say "The cluster's administrator tries past the gateway."

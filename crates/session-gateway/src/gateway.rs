@@ -80,7 +80,7 @@ pub enum StartError {
     #[error("the ledger cannot be opened")]
     Ledger(#[source] ledger_store::OpenError),
     #[error("the archive of recordings cannot be used")]
-    Archive(#[source] ArchiveError),
+    Archive(#[source] Box<ArchiveError>),
     #[error("the ledger's opening was given up")]
     LedgerGivenUp,
     #[error("the ledger did not take what was recovered")]
@@ -135,7 +135,7 @@ pub async fn start_on(config: &Config, disk: Arc<dyn Disk>) -> Result<Running, S
     let metrics = Arc::new(Metrics::default());
     let stored = Stored::new(&config.recordings.folder);
     let keeper = Keeper::new(stored, &config.recordings.upkeep, Arc::clone(&disk));
-    let keeper = keeper.map_err(StartError::Archive)?;
+    let keeper = keeper.map_err(|error| StartError::Archive(Box::new(error)))?;
     let evidence = evidence(config, disk, Arc::clone(&metrics)).await?;
     let gateway = Arc::new(Gateway {
         name: config.name.clone(),
