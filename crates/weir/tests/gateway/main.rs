@@ -3,5 +3,6 @@
 
 mod bypass;
 mod clients;
+mod kills;
 mod verbs;
 mod world;
