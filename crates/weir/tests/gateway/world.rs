@@ -120,7 +120,10 @@ impl World {
                 "readers": { "output": [{ "age": shown }], "input": [{ "age": typed }] },
             },
             "ledger": { "folder": self.folder.join("ledger"), "key": self.folder.join("keys/ledger.key") },
-            "rules": [{ "name": "ops", "effect": "allow", "groups": ["ops"] }],
+            "rules": [
+                { "name": "careful", "effect": "allow", "groups": ["ops"], "names": ["careful"], "durability": "intent" },
+                { "name": "ops", "effect": "allow", "groups": ["ops"] },
+            ],
         });
         fs::write(self.folder.join("gateway.yaml"), configuration.to_string()).unwrap();
     }
@@ -226,6 +229,11 @@ impl World {
         });
         fs::write(&path, text.to_string()).unwrap();
         path
+    }
+
+    /// Waits up to a minute until something holds.
+    pub(crate) fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
+        self.testbed.wait_for(what, || Ok(holds())).unwrap();
     }
 
     /// What is asked of the audit log begins now.

@@ -23,7 +23,7 @@ const ANSWER_BYTES: usize = 16 << 20;
 #[derive(Debug, Default, clap::Args)]
 #[command(next_help_heading = "Gateway")]
 pub(crate) struct GatewayArgs {
-    /// The gateway's console, for instance https://gateway.example:8444
+    /// The URL of the gateway's console
     #[arg(long, value_name = "URL", env = "WEIR_GATEWAY")]
     pub(crate) gateway: Option<String>,
     /// Whom to trust for its certificate (PEM), instead of whom the system trusts
