@@ -47,7 +47,12 @@ impl Listener {
                     let (state, issuer) = (state.to_owned(), issuer.to_owned());
                     connections.spawn(async move { answered(stream, &state, &issuer).await });
                 }
-                Some(Ok(Some(came))) = connections.join_next() => return came,
+                // Not as a pattern of the branch: one that is not of this sign-in would end the waiting for the others.
+                answered = connections.join_next(), if !connections.is_empty() => {
+                    if let Some(Ok(Some(came))) = answered {
+                        return came;
+                    }
+                }
             }
         }
     }
@@ -181,5 +186,28 @@ mod tests {
         assert_eq!(code.unwrap().as_str(), "c");
         assert_eq!(told, ["HTTP/1.1 404 Not Found", "", "HTTP/1.1 200 OK"]);
         drop(silent);
+    }
+
+    /// A page that the browser asks for while it comes back is answered meanwhile, and the code is still awaited.
+    #[tokio::test]
+    async fn an_answer_to_something_else_in_between_keeps_nobody_out() {
+        let listener = Listener::open().await.unwrap();
+        let address = listener.socket.local_addr().unwrap();
+        let browser = async {
+            let mut back = TcpStream::connect(address).await.unwrap();
+            back.write_all(b"GET /callback?code=c&state=s HTTP/1.1\r\n").await.unwrap();
+            let mut other = TcpStream::connect(address).await.unwrap();
+            other.write_all(b"GET /favicon.ico HTTP/1.1\r\n\r\n").await.unwrap();
+            let mut answer = String::new();
+            other.read_to_string(&mut answer).await.unwrap();
+            back.write_all(b"\r\n").await.unwrap();
+            back.read_to_string(&mut answer).await.unwrap();
+            answer
+        };
+        let code = listener.code("s", "https://id.example");
+        let both = async { tokio::join!(code, browser) };
+        let (code, answer) = tokio::time::timeout(HEAD_WITHIN, both).await.unwrap();
+        assert_eq!(code.unwrap().as_str(), "c");
+        assert!(answer.ends_with("You are signed in. This page can be closed."), "{answer}");
     }
 }

@@ -3,7 +3,7 @@
 //! [`Provider`] is an OpenID Connect provider that was found by its issuer. [`Provider::with_browser`] has the person
 //! sign in there (authorization code with PKCE, RFC 7636 and 8252), [`Provider::with_device`] does it where there is no
 //! browser (RFC 8628). The [`Tokens`] stay in a [`Cache`], of which [`kept`] gives what still lasts, refreshed where it
-//! can be. [`credential`] is what kubectl's credential plugins print, [`kubeconfig`] how kubectl comes to ask for it.
+//! can be. [`credential()`] is what kubectl's credential plugins print, [`kubeconfig()`] how kubectl comes to ask for it.
 //! `docs/login.md` is for people.
 //!
 //! **Invariants.** No token is in an error, in `Debug` output, in an argument or in a URL, and none is written to a

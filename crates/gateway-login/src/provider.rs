@@ -71,10 +71,12 @@ pub enum LoginError {
 }
 
 impl LoginError {
-    /// Whether what was kept is of no use any more: somebody has to sign in anew.
+    /// Whether what was kept is of no use any more: somebody has to sign in anew. Some providers give an ID token only
+    /// to who signs in.
     #[must_use]
     pub fn needs_sign_in(&self) -> bool {
-        matches!(self, Self::Refused { error, .. } if error == "invalid_grant")
+        matches!(self, Self::NoIdToken)
+            || matches!(self, Self::Refused { error, .. } if error == "invalid_grant")
     }
 }
 

@@ -4,7 +4,8 @@
 use crate::person::{SPDY, SPDY_FORWARD, TUNNEL, V5, success};
 use crate::world::{ALICE, World};
 use bytes::Bytes;
-use session_record::Stream;
+use session_proto::{Asked, Codec, Output, Role, Version};
+use session_record::{Event, Stream};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tungstenite::Message;
 use tungstenite::protocol::frame::Frame;
@@ -95,6 +96,31 @@ async fn what_comes_with_the_request_is_typed_and_recorded() {
     );
     let all = [request.as_bytes(), &typed("ls\r"), &typed("\u{4}")].concat();
     stream.write_all(&all).await.unwrap();
+    assert!(head(&mut stream).await.starts_with("http/1.1 101"));
+    world.api.until(|executed| executed.first().is_some_and(|one| one.over)).await;
+    drop(stream);
+    assert_eq!(world.api.lines(), ["ls"]);
+    world.gateway.stop().await;
+    assert_eq!(world.evidence.only_session().stream(Stream::Stdin), b"ls\r\x04");
+}
+
+/// Over SPDY as well, where a client opens its streams without waiting.
+#[tokio::test]
+async fn streams_that_come_with_the_request_are_opened_and_recorded() {
+    let world = World::start().await;
+    let mut stream = world.client(ALICE).tls(&["http/1.1"]).await;
+    let asked = Asked { stdin: true, stdout: true, stderr: false, terminal: true };
+    let mut codec = Codec::command_streams(Role::Client, Version::V4, asked);
+    for bytes in ["ls\r", "\u{4}"] {
+        let event = Event::Data { stream: Stream::Stdin, bytes: Bytes::from(bytes) };
+        codec.send(&event).unwrap();
+    }
+    let Some(Output::Bytes(said)) = codec.next_output() else { panic!("SPDY is a stream") };
+    let request = format!(
+        "POST {EXEC} HTTP/1.1\r\nHost: gateway\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\
+         X-Stream-Protocol-Version: v4.channel.k8s.io\r\n\r\n"
+    );
+    stream.write_all(&[request.as_bytes(), &said].concat()).await.unwrap();
     assert!(head(&mut stream).await.starts_with("http/1.1 101"));
     world.api.until(|executed| executed.first().is_some_and(|one| one.over)).await;
     drop(stream);

@@ -113,6 +113,26 @@ fn hostile_members_are_listed_with_what_is_wrong() {
     );
 }
 
+/// A member costs its sender half a kilobyte, and the list does not grow with them.
+#[test]
+fn members_beyond_the_limit_are_counted_and_not_kept() {
+    let mut header = tar::Header::new_gnu();
+    header.set_path("a").unwrap();
+    header.set_size(0);
+    header.set_cksum();
+    let thousand = header.as_bytes().repeat(1000);
+    let mut list = FileList::new(&opening(&["tar", "xf", "-"], false));
+    for at in 0..101 {
+        list.step(&data(at, Stream::Stdin, &thousand));
+    }
+    assert_eq!((list.found.len(), list.n_more), (100_000, 1000));
+    // A size that is not there takes no room either.
+    header.set_size(u64::from(u32::MAX));
+    header.set_cksum();
+    let list = self::list(&["tar", "xf", "-"], Stream::Stdin, header.as_bytes());
+    assert_eq!((list.found.len(), list.found[0].size), (1, u64::from(u32::MAX)));
+}
+
 #[test]
 fn what_is_no_archive_is_said_to_be_none() {
     let archive = archive();
