@@ -6,6 +6,7 @@ use crate::going::{Going, Phase};
 use crate::index::LedgerIndex;
 use crate::known::{Known, State};
 use crate::reading::{Turns, in_turn};
+use crate::watching::Watching;
 use crate::{acts, detail, guard, list, live, page, proof, search, stream};
 use access_model::{Identity, Permission, SessionGrants};
 use axum::body::{Body, Bytes, HttpBody};
@@ -22,13 +23,11 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Mutex;
 use tower::ServiceExt as _;
 
 /// Of what a request brings.
 pub(crate) const BODY_BYTES: usize = 32 << 10;
-/// Live views at the same time.
-const WATCHING: usize = 100;
 /// Entries of one commit.
 const A_COMMIT: usize = 256;
 
@@ -67,7 +66,7 @@ pub(crate) struct Shared {
     /// Held while notes or holds are written: each is read, changed and written as a whole.
     pub(crate) beside: Mutex<()>,
     pub(crate) turns: Turns,
-    pub(crate) watching: Arc<Semaphore>,
+    pub(crate) watching: Watching,
     pub(crate) patience: Duration,
 }
 
@@ -100,7 +99,7 @@ impl Api {
             clock: SystemClock::start(),
             beside: Mutex::new(()),
             turns: Turns::default(),
-            watching: Arc::new(Semaphore::new(WATCHING)),
+            watching: Watching::default(),
             patience,
         });
         let router = router(Arc::clone(&shared));

@@ -143,6 +143,8 @@ fn console(world: &World) {
         (vec!["freeze", &id], "is frozen"),
         (vec!["thaw", &id], "goes on"),
         (vec!["note", &id, "what is this?", "--at", "0.5"], "noted"),
+        (vec!["hold", &id, "--why", "a case"], "is held"),
+        (vec!["release", &id], "not held"),
         (vec!["kill", &id, "--why", "not at night"], "is ended"),
     ] {
         let output = world.asking("carol", &arguments).output().unwrap();

@@ -117,7 +117,7 @@ impl World {
             "listen": { "address": format!("192.168.77.1:{PORT}"), "certificate": server.certificate, "key": server.key },
             "console": {
                 "address": format!("192.168.77.1:{CONSOLE_PORT}"), "identities": [self.key("shown.key")], "owners": ["list"],
-                "grants": [{ "users": ["carol"], "permissions": ["list", "view", "note", "freeze", "kill"] }],
+                "grants": [{ "users": ["carol"], "permissions": ["list", "view", "note", "hold", "freeze", "kill"] }],
             },
             "clients": { "certificates": { "authority": self.testbed.authority() } },
             "clusters": [{
