@@ -7,6 +7,7 @@ use crate::answer::Refused;
 use crate::api::{BODY_BYTES, Shared};
 use crate::caller::By;
 use crate::going::{Going, NotDone, Phase};
+use crate::reading::in_turn;
 use access_model::Permission;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, Request, State};
@@ -18,7 +19,6 @@ use session_record::SessionId;
 use session_store::{Hold, Note, NoteError, RealDisk, RetentionError};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout};
 
 /// How long a session may take to do what it was asked, and how often it is looked.
@@ -97,7 +97,7 @@ pub(crate) async fn note(
     let _alone = shared.beside.lock().await;
     let notes = {
         let recordings = shared.recordings.clone();
-        blocking("read its notes", move || recordings.notes(session))
+        in_turn(&shared.turns.looking, move || recordings.notes(session))
             .await?
             .map_err(|error| not_noted(&error))?
     };
@@ -111,7 +111,7 @@ pub(crate) async fn note(
         .await?;
     let recordings = shared.recordings.clone();
     let add = move || recordings.add_note(&RealDisk, session, note);
-    blocking("write the note", add).await?.map_err(|error| not_noted(&error))?;
+    in_turn(&shared.turns.looking, add).await?.map_err(|error| not_noted(&error))?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -129,7 +129,7 @@ pub(crate) async fn hold(
     let recordings = shared.recordings.clone();
     let place = move || recordings.hold(&RealDisk, session, hold);
     // The hold first: what holds is kept although nobody heard of it, rather than the other way round.
-    blocking("hold the recording", place).await?.map_err(|error| not_held(&error))?;
+    in_turn(&shared.turns.looking, place).await?.map_err(|error| not_held(&error))?;
     shared.enter(vec![Fact::HoldPlaced { session: session.to_string(), by, why }]).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -147,7 +147,7 @@ pub(crate) async fn lift(
     let _alone = shared.beside.lock().await;
     let held = {
         let recordings = shared.recordings.clone();
-        blocking("read its holds", move || recordings.holds(session))
+        in_turn(&shared.turns.looking, move || recordings.holds(session))
             .await?
             .map_err(|error| not_held(&error))?
     };
@@ -159,7 +159,7 @@ pub(crate) async fn lift(
     shared.enter(vec![lifted]).await?;
     let recordings = shared.recordings.clone();
     let lift = move || recordings.lift(&RealDisk, session, &by);
-    blocking("let the recording go", lift).await?.map_err(|error| not_held(&error))?;
+    in_turn(&shared.turns.looking, lift).await?.map_err(|error| not_held(&error))?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -204,13 +204,6 @@ async fn come_about(
 /// A session that ended meanwhile neither stopped nor went on.
 fn still_going(shared: &Shared, session: SessionId) -> Done {
     shared.going_on(session).map(|_phase| StatusCode::NO_CONTENT).ok_or_else(Refused::not_live)
-}
-
-async fn blocking<T: Send + 'static>(
-    what: &'static str,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Refused> {
-    spawn_blocking(work).await.map_err(|error| Refused::failed(what, &error))
 }
 
 async fn why(request: Request) -> Result<String, Refused> {

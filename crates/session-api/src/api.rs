@@ -5,6 +5,8 @@ use crate::catalog::{Catalog, InFolder};
 use crate::going::{Going, Phase};
 use crate::index::LedgerIndex;
 use crate::known::{Known, State};
+use crate::reading::{Turns, in_turn};
+use crate::watching::Watching;
 use crate::{acts, detail, guard, list, live, page, proof, search, stream};
 use access_model::{Identity, Permission, SessionGrants};
 use axum::body::{Body, Bytes, HttpBody};
@@ -21,16 +23,11 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Mutex, Semaphore};
-use tokio::task::spawn_blocking;
+use tokio::sync::Mutex;
 use tower::ServiceExt as _;
 
 /// Of what a request brings.
 pub(crate) const BODY_BYTES: usize = 32 << 10;
-/// Recordings that are read at the same moment.
-const READING: usize = 4;
-/// Live views at the same time.
-const WATCHING: usize = 100;
 /// Entries of one commit.
 const A_COMMIT: usize = 256;
 
@@ -68,8 +65,8 @@ pub(crate) struct Shared {
     pub(crate) clock: SystemClock,
     /// Held while notes or holds are written: each is read, changed and written as a whole.
     pub(crate) beside: Mutex<()>,
-    pub(crate) reading: Arc<Semaphore>,
-    pub(crate) watching: Arc<Semaphore>,
+    pub(crate) turns: Turns,
+    pub(crate) watching: Watching,
     pub(crate) patience: Duration,
 }
 
@@ -101,8 +98,8 @@ impl Api {
             going,
             clock: SystemClock::start(),
             beside: Mutex::new(()),
-            reading: Arc::new(Semaphore::new(READING)),
-            watching: Arc::new(Semaphore::new(WATCHING)),
+            turns: Turns::default(),
+            watching: Watching::default(),
             patience,
         });
         let router = router(Arc::clone(&shared));
@@ -187,8 +184,7 @@ impl Shared {
 
     async fn known(&self, session: SessionId) -> Result<Known, Refused> {
         let catalog = Arc::clone(&self.catalog);
-        let looked = spawn_blocking(move || catalog.one(session)).await;
-        let state = match looked.map_err(|error| Refused::failed("look for a recording", &error))? {
+        let state = match in_turn(&self.turns.looking, move || catalog.one(session)).await? {
             Ok(Some(known)) => return Ok(Known::clone(&known)),
             Ok(None) => State::Unreadable,
             Err(FetchError::NoRecording(_)) => State::Missing,
@@ -213,8 +209,7 @@ impl Shared {
             read.begun().map(|(session, of, opened)| (session, of.at_ms, opened.clone())).collect()
         };
         let catalog = Arc::clone(&self.catalog);
-        let looked = spawn_blocking(move || catalog.all()).await;
-        let looked = looked.map_err(|error| Refused::failed("list its recordings", &error))?;
+        let looked = in_turn(&self.turns.looking, move || catalog.all()).await?;
         let folder = looked.map_err(|error| Refused::failed("list its recordings", &error))?;
         let InFolder { known: mut all, mut unreadable, sessions } = folder;
         for (session, at_ms, opened) in begun {

@@ -4,7 +4,7 @@ use crate::answer::{Answer, Refused};
 use crate::api::{Shared, Visible};
 use crate::caller::By;
 use crate::list::facts;
-use crate::reading::{GivenUp, Typed, Waiting};
+use crate::reading::{GivenUp, Typed, Waiting, in_turn};
 use access_model::Permission;
 use axum::extract::{Path, State};
 use serde_json::{Value, json};
@@ -13,7 +13,6 @@ use session_record::Reader;
 use session_replay::{CommandLine, Moment, Port, Story};
 use session_store::{Hold, Note, RecordingSource};
 use std::sync::Arc;
-use tokio::task::spawn_blocking;
 
 /// Of each list in one answer; how many more there are is said.
 const MOST: usize = 2000;
@@ -45,9 +44,8 @@ pub(crate) async fn detail(
     let may: Vec<&str> = visible.may.iter().map(|permission| permission.word()).collect();
     insert("may", json!(may));
     let recordings = shared.recordings.clone();
-    let beside = spawn_blocking(move || (recordings.holds(session), recordings.notes(session)));
-    let (holds, notes) =
-        beside.await.map_err(|error| Refused::failed("read what is beside it", &error))?;
+    let beside = move || (recordings.holds(session), recordings.notes(session));
+    let (holds, notes) = in_turn(&shared.turns.looking, beside).await?;
     // A recording that is missing has nothing beside it.
     let holds = holds.unwrap_or_default();
     let hold = |hold: &Hold| json!({ "by": hold.by, "why": hold.why, "at": moment(hold.at_ms) });
@@ -56,11 +54,7 @@ pub(crate) async fn detail(
         insert("readable", json!(false));
         return Ok(Answer(answer));
     }
-    let opened = match shared.opened(session, typed(&visible)).await {
-        Ok((reader, _keys)) => Some(reader),
-        Err(refused) if refused.code == "failed" => return Err(refused),
-        Err(_no_key) => None,
-    };
+    let opened = shared.opened_if_readable(session, typed(&visible)).await?;
     shared.viewed(&caller, session, "show").await?;
     insert("readable", json!(opened.is_some()));
     let note = |note: &Note| json!({ "by": note.by, "writtenAt": moment(note.written_at_ms), "atUs": note.at_us, "text": note.text });

@@ -36,6 +36,7 @@ mod live;
 mod proof;
 mod search;
 mod stream;
+mod watching;
 
 pub use api::{Api, ApiConfig};
 pub use caller::{Caller, Unproven};

@@ -7,6 +7,7 @@
 use crate::answer::Refused;
 use crate::api::Shared;
 use crate::caller::By;
+use crate::watching::Place;
 use access_model::Permission;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
@@ -20,7 +21,6 @@ use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::error::SendTimeoutError;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -50,7 +50,7 @@ struct Terms {
     patience: Duration,
     /// When the proof of who watches ends.
     until: Instant,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 pub(crate) async fn live(
@@ -64,8 +64,9 @@ pub(crate) async fn live(
     // The recorder keeps a recording for a while after its session, until it is compressed.
     let live = shared.going_on(session).and_then(|_phase| shared.recorder.live(session));
     let live = live.ok_or_else(Refused::not_live)?;
-    let place = Arc::clone(&shared.watching).try_acquire_owned();
-    let place = place.or(Err(Refused::busy("as many watch sessions as may at the same time")))?;
+    let place = shared.watching.enter(&caller.user);
+    let place =
+        place.ok_or_else(|| Refused::busy("as many watch sessions as may at the same time"))?;
     shared.viewed(&caller, session, "live").await?;
     let now_ms = shared.now_ms();
     let expires_ms = caller.expires_at.map(|at| at.saturating_mul(1000));

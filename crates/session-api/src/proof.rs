@@ -7,7 +7,7 @@ use crate::answer::{Answer, Refused};
 use crate::api::Shared;
 use crate::caller::By;
 use crate::known::State as Found;
-use crate::reading::{Typed, keys};
+use crate::reading::{Typed, in_turn, keys};
 use axum::extract::{Path, State};
 use serde_json::{Value, json};
 use session_record::{Anchors, Fault, Keys, Report, Unproven, Verdict};
@@ -36,14 +36,12 @@ pub(crate) async fn proof(
     let has_begun = of.as_ref().is_some_and(|of| of.opened.is_some());
     let anchors = of.map_or_else(Anchors::default, |of| of.anchors);
     let (recordings, by) = (shared.recordings.clone(), shared.keys.clone());
-    let verified = shared
-        .read(move || {
-            let keys = keys(&recordings, &by, session, Typed::Opened);
-            let keys = keys.unwrap_or_else(|_| Keys::none());
-            recordings.verify(session, &keys, &anchors)
-        })
-        .await?;
-    match verified {
+    let verify = move || {
+        let keys = keys(&recordings, &by, session, Typed::Opened);
+        let keys = keys.unwrap_or_else(|_| Keys::none());
+        recordings.verify(session, &keys, &anchors)
+    };
+    match in_turn(&shared.turns.proving, verify).await? {
         Ok(report) => Ok(told(&report, has_begun)),
         Err(FetchError::Read(why)) => Ok(altered(&why.to_string(), "recording-not-read")),
         Err(FetchError::NoRecording(_)) => Err(Refused::unknown_session()),

@@ -7,6 +7,7 @@ use session_store::{FetchError, RecordingSource, Recordings, UnwrapKey, WrapErro
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use thiserror::Error;
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 /// Whether what was typed is opened as well.
@@ -97,6 +98,25 @@ pub(crate) fn reader(
 }
 
 impl Shared {
+    /// As [`Self::opened`]; none where no key opens it, or it cannot be read, which is for its proof to say.
+    pub(crate) async fn opened_if_readable(
+        &self,
+        session: SessionId,
+        typed: Typed,
+    ) -> Result<Option<Reader<RecordingSource>>, Refused> {
+        let (recordings, by) = (self.recordings.clone(), self.keys.clone());
+        match self.read(move || reader(&recordings, &by, session, typed)).await? {
+            Ok((reader, _keys)) => Ok(Some(reader)),
+            Err(
+                NotRead::NoKey
+                | NotRead::Fetch(
+                    FetchError::NoKeys(_) | FetchError::NoRecording(_) | FetchError::Read(_),
+                ),
+            ) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Opens a recording. Nothing of it is shown by that.
     pub(crate) async fn opened(
         &self,
@@ -107,18 +127,44 @@ impl Shared {
         self.read(move || reader(&recordings, &by, session, typed)).await?.map_err(Refused::from)
     }
 
-    /// Does what blocks, when it is its turn.
+    /// Does what reads a recording's content, when it is its turn.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
         what: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Refused> {
-        let turn = Arc::clone(&self.reading).acquire_owned().await;
-        let turn = turn.map_err(|error| Refused::failed("read a recording", &error))?;
-        let read = spawn_blocking(move || {
-            let read = what();
-            drop(turn);
-            read
-        });
-        read.await.map_err(|error| Refused::failed("read a recording", &error))
+        in_turn(&self.turns.reading, what).await
     }
+}
+
+/// What blocks is done by few at once: the threads for it are those that begin recordings, too.
+#[derive(Debug)]
+pub(crate) struct Turns {
+    /// Headers, folders, and what is beside a recording.
+    pub(crate) looking: Arc<Semaphore>,
+    /// Content.
+    reading: Arc<Semaphore>,
+    /// Whole recordings, whoever may still wait for it: apart, so that nobody else waits for them.
+    pub(crate) proving: Arc<Semaphore>,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        let [looking, reading, proving] = [8, 4, 2].map(|n| Arc::new(Semaphore::new(n)));
+        Self { looking, reading, proving }
+    }
+}
+
+/// Does what blocks, when it is its turn.
+pub(crate) async fn in_turn<T: Send + 'static>(
+    turns: &Arc<Semaphore>,
+    what: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Refused> {
+    let turn = Arc::clone(turns).acquire_owned().await;
+    let turn = turn.map_err(|error| Refused::failed("read its files", &error))?;
+    let done = spawn_blocking(move || {
+        let done = what();
+        drop(turn);
+        done
+    });
+    done.await.map_err(|error| Refused::failed("read its files", &error))
 }

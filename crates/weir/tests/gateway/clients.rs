@@ -2,6 +2,7 @@
 
 use crate::world::{self, World, said};
 use serde_json::Value;
+use std::io::Read as _;
 use std::process::Stdio;
 
 #[test]
@@ -15,6 +16,7 @@ fn what_is_run_through_the_gateway_is_recorded_and_proven() {
     crate::verbs::other_clients(&world);
     crate::verbs::kube_rs(&world);
     refusals(&world);
+    console(&world);
     recordings(&world);
     world.down();
 }
@@ -117,6 +119,69 @@ fn refusals(world: &World) {
         "{}",
         said(&output)
     );
+}
+
+/// Somebody who may watches a session on the gateway's console, stops it, notes what was seen, and ends it.
+fn console(world: &World) {
+    let mut command = world.client("kubectl", "ann");
+    command.args(["exec", "shell", "--", "sh", "-c", "echo watched; sleep 1000"]);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut person = command.spawn().unwrap();
+    let id = loop {
+        let open = world.weir(&["sessions", "ls", "--state", "open", "-o", "json"]);
+        let open: Value = serde_json::from_slice(&open.stdout).unwrap();
+        if let Some(item) = open["items"].get(0) {
+            break item["session"].as_str().unwrap().to_owned();
+        }
+        assert!(person.try_wait().unwrap().is_none(), "the session ended early");
+    };
+    let mut watching =
+        world.asking("carol", &["tail", &id]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = [0; 8];
+    watching.stdout.as_mut().unwrap().read_exact(&mut line).unwrap();
+    assert_eq!(&line, b"watched\n");
+    for (arguments, told) in [
+        (vec!["freeze", &id], "is frozen"),
+        (vec!["thaw", &id], "goes on"),
+        (vec!["note", &id, "what is this?", "--at", "0.5"], "noted"),
+        (vec!["hold", &id, "--why", "a case"], "is held"),
+        (vec!["release", &id], "not held"),
+        (vec!["kill", &id, "--why", "not at night"], "is ended"),
+    ] {
+        let output = world.asking("carol", &arguments).output().unwrap();
+        assert!(output.status.success() && said(&output).contains(told), "{}", said(&output));
+    }
+    let ended = person.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(125));
+    assert!(said(&ended).contains("carol ended the session: not at night"), "{}", said(&ended));
+    assert_eq!(watching.wait().unwrap().code(), Some(0));
+    let again = world.asking("carol", &["kill", &id, "--why", "again"]).output().unwrap();
+    assert!(
+        again.status.code() == Some(3) && said(&again).contains("not-live"),
+        "{}",
+        said(&again)
+    );
+    let owner = world.asking("ann", &["note", &id, "mine"]).output().unwrap();
+    assert!(
+        owner.status.code() == Some(3) && said(&owner).contains("not-allowed"),
+        "{}",
+        said(&owner)
+    );
+    let other = world.asking("bob", &["note", &id, "x"]).output().unwrap();
+    assert!(said(&other).contains("unknown-session"), "{}", said(&other));
+    let ledger = world.folder().join("ledger").display().to_string();
+    let shown = world.weir(&[
+        "sessions",
+        "show",
+        &id,
+        "--ledger",
+        &ledger,
+        "--ledger-key",
+        world.ledger_key(),
+    ]);
+    for part in ["ended by carol: not at night", "what is this?", "carol"] {
+        assert!(said(&shown).contains(part), "{}", said(&shown));
+    }
 }
 
 /// What auditors see, with their key and the ledger.

@@ -12,6 +12,7 @@ use std::sync::Mutex;
 const PORT: u16 = 8443;
 /// As whom the gateway speaks to the API server: nobody in particular, but for the role that it installs.
 pub(crate) const GATEWAY: &str = "weir-gateway";
+const CONSOLE_PORT: u16 = 8444;
 
 pub(crate) struct World {
     testbed: Testbed,
@@ -20,6 +21,10 @@ pub(crate) struct World {
     marked: Mutex<Option<String>>,
     writing: Mutex<()>,
     ledger_key: String,
+}
+
+fn groups(person: &str) -> &'static [&'static str] {
+    if person == "bob" { &[] } else { &["ops"] }
 }
 
 pub(crate) fn said(output: &Output) -> String {
@@ -110,6 +115,10 @@ impl World {
         let configuration = json!({
             "name": "test",
             "listen": { "address": format!("192.168.77.1:{PORT}"), "certificate": server.certificate, "key": server.key },
+            "console": {
+                "address": format!("192.168.77.1:{CONSOLE_PORT}"), "identities": [self.key("shown.key")], "owners": ["list"],
+                "grants": [{ "users": ["carol"], "permissions": ["list", "view", "note", "hold", "freeze", "kill"] }],
+            },
             "clients": { "certificates": { "authority": self.testbed.authority() } },
             "clusters": [{
                 "name": "testbed", "server": self.testbed.server(), "authority": self.testbed.authority(),
@@ -167,9 +176,8 @@ impl World {
 
     /// What a person has to reach the gateway.
     pub(crate) fn at_gateway(&self, person: &str) -> PathBuf {
-        let groups: &[&str] = if person == "bob" { &[] } else { &["ops"] };
         let server = format!("https://192.168.77.1:{PORT}/clusters/testbed");
-        self.kubeconfig(person, groups, &server, None)
+        self.kubeconfig(person, groups(person), &server, None)
     }
 
     /// A client of a person, at the gateway.
@@ -338,6 +346,17 @@ impl World {
             .env("WEIR_RECORDINGS", self.folder.join("recordings"))
             .stdin(Stdio::null());
         command.output().unwrap()
+    }
+
+    /// `weir sessions` of a person, over the gateway's console.
+    pub(crate) fn asking(&self, person: &str, arguments: &[&str]) -> Command {
+        let proof = self.testbed.client_certificate(person, groups(person)).unwrap();
+        let mut command = self.testbed.command(env!("CARGO_BIN_EXE_weir"));
+        command.arg("sessions").args(arguments).stdin(Stdio::null());
+        command.args(["--gateway", &format!("https://192.168.77.1:{CONSOLE_PORT}")]);
+        command.arg("--ca").arg(self.testbed.authority());
+        command.arg("--client-cert").arg(proof.certificate).arg("--client-key").arg(proof.key);
+        command
     }
 
     /// Changes one bit in the middle of a recording.

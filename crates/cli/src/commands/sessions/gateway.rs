@@ -23,7 +23,7 @@ const ANSWER_BYTES: usize = 16 << 20;
 #[derive(Debug, Default, clap::Args)]
 #[command(next_help_heading = "Gateway")]
 pub(crate) struct GatewayArgs {
-    /// The URL of the gateway's console
+    /// The address of the gateway's console: https://HOST:PORT
     #[arg(long, value_name = "URL", env = "WEIR_GATEWAY")]
     pub(crate) gateway: Option<String>,
     /// Whom to trust for its certificate (PEM), instead of whom the system trusts
@@ -136,9 +136,29 @@ impl Gateway {
         what: &str,
         body: &Value,
     ) -> Result<(), ExpectedError> {
+        self.send(Method::POST, session, what, body)
+    }
+
+    /// Has it take back what it did.
+    pub(crate) fn take_back(
+        &self,
+        session: SessionId,
+        what: &str,
+        body: &Value,
+    ) -> Result<(), ExpectedError> {
+        self.send(Method::DELETE, session, what, body)
+    }
+
+    fn send(
+        &self,
+        method: Method,
+        session: SessionId,
+        what: &str,
+        body: &Value,
+    ) -> Result<(), ExpectedError> {
         let path = format!("sessions/{session}/{what}");
         self.runtime.block_on(async {
-            let request = self.client.request(Method::POST, self.url(&path)?);
+            let request = self.client.request(method, self.url(&path)?);
             self.answered(request.timeout(ANSWER_WITHIN).json(body)).await.map(drop)
         })
     }
