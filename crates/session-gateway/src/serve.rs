@@ -2,12 +2,15 @@
 
 use crate::config::Config;
 use crate::gateway::{Running, StartError, start};
+use nix::sys::resource::{Resource, setrlimit};
 use std::io;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// What ended a gateway that should have served.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
+    #[error("could not turn core files off")]
+    Core(#[source] io::Error),
     #[error("could not start threads")]
     Runtime(#[source] io::Error),
     #[error("could not listen for signals")]
@@ -37,6 +40,9 @@ pub fn serve_with<E>(
 where
     E: std::error::Error + Send + Sync + 'static,
 {
+    // A core file would have keys and content of sessions in it.
+    setrlimit(Resource::RLIMIT_CORE, 0, 0)
+        .map_err(|error| ServeError::Core(io::Error::from(error)))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("gateway")

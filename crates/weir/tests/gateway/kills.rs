@@ -17,6 +17,7 @@ fn what_was_run_when_the_gateway_was_killed_is_recorded() {
     let world = World::up();
     // A rule keeps its lines from the pod until they are on disk.
     world.testbed().run_pod("default", "careful", 1).unwrap();
+    assert!(world.gateway_limits().contains("Max core file size        0 "), "no core files");
     let kills = std::env::var("WEIR_GATEWAY_KILLS").map_or(KILLS, |text| text.parse().unwrap());
     for round in 0..kills {
         killed(&world, round);

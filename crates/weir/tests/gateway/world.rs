@@ -156,6 +156,12 @@ impl World {
         *self.gateway.lock().unwrap() = Some(child);
     }
 
+    /// What the kernel says of the gateway's limits.
+    pub(crate) fn gateway_limits(&self) -> String {
+        let id = self.gateway.lock().unwrap().as_ref().unwrap().id();
+        fs::read_to_string(format!("/proc/{id}/limits")).unwrap()
+    }
+
     pub(crate) fn kill_gateway(&self) {
         if let Some(mut gateway) = self.gateway.lock().unwrap().take() {
             gateway.kill().unwrap();

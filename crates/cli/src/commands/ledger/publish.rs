@@ -1,4 +1,4 @@
-//! `weir ledger publish` and `weir ledger cosign`: by hand what a gateway does by its configuration.
+//! `weir ledger publish` and `weir ledger cosign`: beside a gateway, by hand or again and again.
 
 use super::arguments::{failed, parse_key, place, read_small, runtime};
 use crate::exit::ExpectedError;
