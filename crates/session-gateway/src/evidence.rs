@@ -4,10 +4,11 @@
 //! no session begins and those that go on are ended: what nobody can prove later must not happen.
 
 use crate::chain::chain;
+use crate::in_ledger::InLedger;
 use crate::metrics::{Metrics, ending_word};
 use ledger_model::{Fact, SessionOpened, SessionSealed};
 use ledger_store::{AppendError, Ledger};
-use session_record::{Ending, Opening, SessionId};
+use session_record::{Digest, Ending, Opening, SessionId};
 use session_store::{Found, OpenError, Recorder, Recording, Recovered};
 use std::sync::Arc;
 
@@ -40,18 +41,7 @@ pub(crate) struct Refusal {
 impl Evidence {
     /// Begins a recording, and says so in the ledger. Both are durable when this returns.
     pub(crate) async fn begin(&self, opening: Opening) -> Result<Recording, NoEvidence> {
-        let mut fact = SessionOpened {
-            session: opening.session.to_string(),
-            cluster: opening.cluster.clone(),
-            user: opening.user.name.clone(),
-            verb: opening.access.verb.clone(),
-            namespace: opening.access.namespace.clone(),
-            object: opening.access.name.clone(),
-            container: opening.access.container.clone(),
-            rule: opening.rule.clone(),
-            reason: opening.reason.clone(),
-            header: [0; 32],
-        };
+        let mut fact = opened(&opening, [0; 32]);
         let recording = self.recorder.open(opening).await?;
         fact.header = recording.header_digest();
         match self.append(Fact::SessionOpened(fact)).await {
@@ -98,11 +88,15 @@ impl Evidence {
         }
     }
 
-    /// Says what a gateway before this one left open.
-    pub(crate) async fn recovered(&self, recovered: Recovered) -> Result<(), AppendError> {
+    /// Says what a gateway before this one left open, as far as the ledger does not have it.
+    pub(crate) async fn recovered(
+        &self,
+        recovered: Recovered,
+        known: &InLedger,
+    ) -> Result<(), AppendError> {
         let Recovered { session, found } = recovered;
         match found {
-            Found::Sealed { opening, seal, digest, loss, header: _ } => {
+            Found::Sealed { opening, seal, digest, loss, header } => {
                 tracing::warn!(
                     %session,
                     state = seal.state.word(),
@@ -110,15 +104,21 @@ impl Evidence {
                     torn_bytes = loss.torn_bytes,
                     "a recording was left open and is sealed now"
                 );
+                let name = session.to_string();
+                if !known.opened.contains(&name) {
+                    self.append(Fact::SessionOpened(opened(&opening, header))).await?;
+                }
                 let fact = SessionSealed {
-                    session: session.to_string(),
+                    session: name.clone(),
                     ending: ending_word(&seal.ending).to_owned(),
                     state: seal.state.word().to_owned(),
                     chunks: seal.head.chunks,
                     chain: seal.head.chain,
                     file: digest,
                 };
-                self.append(Fact::SessionSealed(fact)).await?;
+                if !known.sealed.contains(&name) {
+                    self.append(Fact::SessionSealed(fact)).await?;
+                }
                 if let Err(error) = self.recorder.settle(session, opening.at_ms).await {
                     tracing::warn!(%session, error = chain(&error), "a recovered recording was not filed");
                 }
@@ -166,5 +166,20 @@ impl Evidence {
                 Err(error)
             }
         }
+    }
+}
+
+fn opened(opening: &Opening, header: Digest) -> SessionOpened {
+    SessionOpened {
+        session: opening.session.to_string(),
+        cluster: opening.cluster.clone(),
+        user: opening.user.name.clone(),
+        verb: opening.access.verb.clone(),
+        namespace: opening.access.namespace.clone(),
+        object: opening.access.name.clone(),
+        container: opening.access.container.clone(),
+        rule: opening.rule.clone(),
+        reason: opening.reason.clone(),
+        header,
     }
 }

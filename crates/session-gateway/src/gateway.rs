@@ -8,6 +8,7 @@ use crate::config::{self, Calls, Config, Limits, Recordings, UpstreamIdentity};
 use crate::evidence::Evidence;
 use crate::heads::Heads;
 use crate::identify::{Identities, IssuerError};
+use crate::in_ledger::InLedger;
 use crate::listener::{self, ListenError};
 use crate::metrics::Metrics;
 use crate::registry::Registry;
@@ -17,11 +18,11 @@ use crate::upstream::{Upstream, UpstreamConfigError};
 use access_checks::{ApiServer, ApiServerConfig, ApiServerConfigError, Credential};
 use access_model::Rules;
 use ledger_model::{KeyError, SignerKey};
-use ledger_store::{AppendError, Ledger, LedgerOptions};
+use ledger_store::{AppendError, Ledger, LedgerOptions, ReadError};
 use session_record::Ending;
 use session_store::{
-    ArchiveError, Disk, RealDisk, Recorder, RecorderConfig, Recordings as Stored, SpaceLevel,
-    SystemClock,
+    ArchiveError, Disk, Found, RealDisk, Recorder, RecorderConfig, Recordings as Stored,
+    SpaceLevel, SystemClock,
 };
 use std::io;
 use std::net::SocketAddr;
@@ -83,6 +84,8 @@ pub enum StartError {
     Archive(#[source] Box<ArchiveError>),
     #[error("the ledger's opening was given up")]
     LedgerGivenUp,
+    #[error("the ledger's newest entries cannot be read")]
+    ReadLedger(#[source] Box<ReadError>),
     #[error("the ledger did not take what was recovered")]
     Recovered(#[source] AppendError),
 }
@@ -235,8 +238,20 @@ async fn evidence(
     let (recorder, recovered) =
         Recorder::start(recorder, disk, clock).await.map_err(StartError::Recorder)?;
     let evidence = Evidence { recorder, ledger, metrics };
+    let began = recovered.iter().filter_map(|recovered| match &recovered.found {
+        Found::Sealed { opening, .. } => Some(opening.at_ms),
+        Found::NeverBegan { .. } | Found::Unrecovered { .. } => None,
+    });
+    let known = match began.min() {
+        None => InLedger::default(),
+        Some(oldest_ms) => {
+            evidence.ledger.flush().await.map_err(StartError::Recovered)?;
+            let read = InLedger::since(&config.ledger.folder, oldest_ms).await;
+            read.map_err(|error| StartError::ReadLedger(Box::new(error)))?
+        }
+    };
     for found in recovered {
-        evidence.recovered(found).await.map_err(StartError::Recovered)?;
+        evidence.recovered(found, &known).await.map_err(StartError::Recovered)?;
     }
     Ok(evidence)
 }

@@ -32,6 +32,7 @@ mod headers;
 mod heads;
 mod identify;
 mod impersonate;
+mod in_ledger;
 mod leg;
 mod listener;
 mod metrics;

@@ -5,6 +5,7 @@ mod entry_view;
 mod key;
 mod prove;
 mod publish;
+mod recording;
 mod report_view;
 mod rotate;
 mod show;

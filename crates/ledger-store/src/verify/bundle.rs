@@ -5,7 +5,7 @@ use crate::entry_json::{decode_entry, session_of};
 use finding_model::{Finding, Severity};
 use ledger_model::{Bundle, BundleError, Digest, Entry, Fact, KeyHistory, TreeHead, VerifierKey};
 
-/// The digest and the length of a recording's bytes.
+/// The length of a recording, and its digest as the entry that sealed it has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordingDigest {
     pub bytes: u64,

@@ -1,6 +1,7 @@
 //! `weir ledger verify`.
 
 use super::arguments::{LedgerFormat, OutputArgs, failed, parse_keys, place, read_small, runtime};
+use super::recording::{Tail, as_sealed};
 use super::report_view::{self, Seen};
 use crate::exit::ExpectedError;
 use crate::{Console, Outcome};
@@ -89,9 +90,7 @@ pub(super) fn run(args: &VerifyArgs, console: &mut Console) -> Result<Outcome, E
         }
         seen
     } else if begins_as_bundle(path)? {
-        let (bundle, inside) = read_bundle(path).map_err(failed)?;
-        let beside = args.recording.as_deref().map(recording_digest).transpose().map_err(failed)?;
-        Seen::bundle(verify_bundle(bundle, inside.or(beside), &options))
+        bundle(args, path, &options)?
     } else {
         proof(path, &options)?
     };
@@ -101,6 +100,23 @@ pub(super) fn run(args: &VerifyArgs, console: &mut Console) -> Result<Outcome, E
         LedgerFormat::Json => report_view::write_json(&mut console.out, &seen)?,
     }
     Ok(if seen.fails(args.fail_on.into()) { Outcome::No } else { Outcome::Yes })
+}
+
+/// A bundle, and the recording in it or beside it.
+fn bundle(args: &VerifyArgs, path: &Path, options: &VerifyOptions) -> Result<Seen, ExpectedError> {
+    let (bundle, inside) = read_bundle(path).map_err(failed)?;
+    let beside = args.recording.as_deref().map(recording_digest).transpose().map_err(failed)?;
+    let from = if inside.is_some() { Some(path) } else { args.recording.as_deref() };
+    let (Some(from), Some(of_bytes)) = (from, inside.or(beside)) else {
+        return Ok(Seen::bundle(verify_bundle(bundle, None, options)));
+    };
+    let read = |source| ExpectedError::ReadFile { path: from.display().to_string(), source };
+    let file = std::fs::File::open(from).map_err(read)?;
+    let length = of_bytes.bytes;
+    let offset = file.metadata().map_err(read)?.len().saturating_sub(length);
+    let entries = verify_bundle(read_bundle(path).map_err(failed)?.0, None, options);
+    let digest = as_sealed(&entries, Tail { file, offset, length }, of_bytes);
+    Ok(Seen::bundle(verify_bundle(bundle, Some(digest), options)))
 }
 
 fn options(args: &VerifyArgs) -> Result<VerifyOptions, ExpectedError> {
