@@ -7,6 +7,7 @@ use crate::folder::Folder;
 use crate::pki::{Authority, Leaf};
 use session_gateway::{Config, Running, start_on};
 use session_store::{Disk, RealDisk};
+use std::path::Path;
 use std::sync::Arc;
 
 pub(crate) struct World {
@@ -88,6 +89,15 @@ impl World {
         let config = parse(&text, &folder);
         let gateway = start_on(&config, wish.disk).await.unwrap();
         Self { api, gateway, config, evidence, clients, gateway_authority: servers.pem(), folder }
+    }
+
+    /// Stops the gateway, lets something happen to its files, and starts it again.
+    pub(crate) async fn after(self, happens: impl FnOnce(&Path)) -> Self {
+        let Self { gateway, config, folder, .. } = self;
+        gateway.stop().await;
+        happens(folder.path());
+        let gateway = start_on(&config, Arc::new(RealDisk)).await.unwrap();
+        Self { gateway, config, folder, ..self }
     }
 
     /// Proves to be this user with a certificate.

@@ -245,7 +245,27 @@ fn recordings(world: &World) {
         "{}",
         said(&verified)
     );
+    bundle(world, id);
     world.alter(id);
     let altered = world.weir(&["sessions", "verify", id]);
     assert_eq!(altered.status.code(), Some(1), "{}", said(&altered));
+}
+
+/// What proves one session with nothing else at hand.
+fn bundle(world: &World, id: &str) {
+    let bundle = world.folder().join("bundle").display().to_string();
+    let ledger = world.folder().join("ledger").display().to_string();
+    let recording = world.recording(id).display().to_string();
+    let prove = ["ledger", "prove", &ledger, "--session", id, "--recording", &recording];
+    let proven = world.weir(&[prove.as_slice(), &["--out", &bundle]].concat());
+    assert!(proven.status.success(), "{}", said(&proven));
+    let verify = ["ledger", "verify", &bundle, "--key", world.ledger_key()];
+    let verified = world.weir(&verify);
+    assert!(!said(&verified).contains("error"), "{}", said(&verified));
+    let mut bytes = std::fs::read(&bundle).unwrap();
+    let near_the_end = bytes.len() - 200;
+    bytes[near_the_end] ^= 1;
+    std::fs::write(&bundle, bytes).unwrap();
+    let verified = world.weir(&verify);
+    assert!(said(&verified).contains("ledger-recording-differs"), "{}", said(&verified));
 }

@@ -365,11 +365,16 @@ impl World {
         command
     }
 
-    /// Changes one bit in the middle of a recording.
-    pub(crate) fn alter(&self, session: &str) {
+    /// The file of a recording.
+    pub(crate) fn recording(&self, session: &str) -> PathBuf {
         let is_keys = |path: &PathBuf| path.to_string_lossy().contains(".keys");
         let files = self.files(session).into_iter().filter(|path| !is_keys(path));
-        let path = files.max_by_key(|path| fs::metadata(path).unwrap().len()).unwrap();
+        files.max_by_key(|path| fs::metadata(path).unwrap().len()).unwrap()
+    }
+
+    /// Changes one bit in the middle of a recording.
+    pub(crate) fn alter(&self, session: &str) {
+        let path = self.recording(session);
         let mut bytes = fs::read(&path).unwrap();
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;
