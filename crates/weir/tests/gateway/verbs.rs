@@ -1,6 +1,6 @@
 //! Every verb that reaches further than the API, as kubectl offers it.
 
-use crate::world::{World, said};
+use crate::world::{World, fed, said};
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::AttachParams;
@@ -20,13 +20,17 @@ pub(crate) fn all(world: &World) {
         let text = said(&output);
         assert!(output.status.success() && text.contains(expected), "{arguments:?}: {text}");
     };
-    let hello = ["--", "sh", "-c", "echo from-$((40+2))"];
-    let debug = ["debug", "shell", IMAGE, NEVER, "-i", "-c", "probe"];
-    fine(&[debug.as_slice(), &hello].concat(), "from-42");
-    let node = ["debug", "node/node1", IMAGE, NEVER, "-i"];
-    fine(&[node.as_slice(), &hello].concat(), "from-42");
-    let once = ["run", "once", IMAGE, NEVER, "-i", "--rm", "--restart=Never", "--command"];
-    fine(&[once.as_slice(), &hello].concat(), "from-42");
+    // A container that ends before its client is attached has said everything to nobody: it waits for a word.
+    let echo = ["--", "sh", "-c", "read word; echo from-$word"];
+    let told = |arguments: &[&str]| {
+        let mut command = world.client("kubectl", "ann");
+        let output = fed(command.args([arguments, &echo].concat()), b"42\n");
+        let text = said(&output);
+        assert!(output.status.success() && text.contains("from-42"), "{arguments:?}: {text}");
+    };
+    told(&["debug", "shell", IMAGE, NEVER, "-i", "-c", "probe"]);
+    told(&["debug", "node/node1", IMAGE, NEVER, "-i"]);
+    told(&["run", "once", IMAGE, NEVER, "-i", "--rm", "--restart=Never", "--command"]);
     attached(world);
     let raw = |path: &str| ["get", "--raw", path].map(str::to_owned);
     for (path, expected) in [
@@ -57,7 +61,7 @@ fn attached(world: &World) {
     let output = world.client("kubectl", "ann").args(ready).output().unwrap();
     assert!(output.status.success(), "{}", said(&output));
     let mut attach = world.client("kubectl", "ann");
-    let output = crate::world::fed(attach.args(["attach", "-i", "echo"]), b"heard\n");
+    let output = fed(attach.args(["attach", "-i", "echo"]), b"heard\n");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "heard\n", "{}", said(&output));
 }
 
@@ -84,8 +88,7 @@ pub(crate) fn other_clients(world: &World) {
     for executor in ["websocket", "spdy", "fallback"] {
         let mut client = world.go_client("ann");
         client.args(["-executor", executor, "-pod", "shell", "-container", "main", "-stdin", "--"]);
-        let output =
-            crate::world::fed(client.args(["sh", "-c", "cat; echo err >&2; exit 5"]), b"hello");
+        let output = fed(client.args(["sh", "-c", "cat; echo err >&2; exit 5"]), b"hello");
         assert_eq!(told(&output), (Some(5), "hello".into(), "err\n".into()), "{executor}");
     }
     let output = world.python_client("ann").stdin(Stdio::null()).output().unwrap();
