@@ -25,8 +25,9 @@ use tokio::sync::mpsc::error::SendTimeoutError;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::time::{Instant, sleep_until, timeout};
 
-/// Messages that wait for a viewer, each of what was recorded between two looks.
+/// Messages that wait for a viewer, and after how many bytes one ends; one step may be longer.
 const QUEUE: usize = 8;
+const MESSAGE_BYTES: usize = 64 << 10;
 /// How long its last word waits for a viewer that takes nothing; the end of the stream says enough then.
 const LAST_WORD: Duration = Duration::from_secs(60);
 /// Between two signs of life, for whatever is between the server and the viewer.
@@ -103,12 +104,14 @@ enum Message {
 
 /// Follows a recording until it ends, its viewer leaves, is too slow, or may not any more.
 async fn watch(mut follow: Follow, mut screen: Screen, sender: Sender<Message>, terms: Terms) {
-    let mut more = Bytes::from_static(b"retry: 1000\n\n");
+    let mut more = vec![Bytes::from_static(b"retry: 1000\n\n")];
     loop {
-        match sender.send_timeout(Message::More(more), terms.patience).await {
-            Ok(()) => {}
-            Err(SendTimeoutError::Closed(_)) => return,
-            Err(SendTimeoutError::Timeout(_)) => return end(&sender, "gap", screen).await,
+        for message in more {
+            match sender.send_timeout(Message::More(message), terms.patience).await {
+                Ok(()) => {}
+                Err(SendTimeoutError::Closed(_)) => return,
+                Err(SendTimeoutError::Timeout(_)) => return end(&sender, "gap", screen).await,
+            }
         }
         let next = tokio::select! {
             () = sender.closed() => return,
@@ -116,7 +119,7 @@ async fn watch(mut follow: Follow, mut screen: Screen, sender: Sender<Message>, 
             next = timeout(ALIVE, follow.next()) => next,
         };
         more = match next {
-            Err(_silent) => Bytes::from_static(b": alive\n\n"),
+            Err(_silent) => vec![Bytes::from_static(b": alive\n\n")],
             Ok(Ok(steps)) if steps.is_empty() => return end(&sender, "done", screen).await,
             Ok(Ok(steps)) => match screen.messages(&follow, &steps) {
                 Ok(messages) => messages,
@@ -142,20 +145,24 @@ async fn end(sender: &Sender<Message>, event: &str, screen: Screen) {
 }
 
 impl Screen {
-    fn messages(&mut self, follow: &Follow, steps: &[Step]) -> io::Result<Bytes> {
-        let mut lines = Vec::new();
+    fn messages(&mut self, follow: &Follow, steps: &[Step]) -> io::Result<Vec<Bytes>> {
+        let (mut messages, mut lines) = (Vec::new(), Vec::new());
         if self.export.is_none()
             && let Some(opening) = follow.opening()
         {
             let begun = Export::begin(Format::Asciicast2, Input::LeftOut, opening, &mut lines)?;
             self.export = Some(begun);
         }
-        if let Some(export) = &mut self.export {
-            for step in steps {
+        for step in steps {
+            if let Some(export) = &mut self.export {
                 export.step(step, &mut lines)?;
             }
+            if lines.len() >= MESSAGE_BYTES {
+                messages.push(self.framed(&std::mem::take(&mut lines))?.into());
+            }
         }
-        self.framed(&lines).map(Bytes::from)
+        messages.push(self.framed(&lines)?.into());
+        Ok(messages)
     }
 
     /// Of a session that never showed anything, the header.

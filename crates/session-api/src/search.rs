@@ -8,13 +8,13 @@ use crate::api::{Shared, view};
 use crate::caller::By;
 use crate::filter::{Filter, InQuery, asked, cursor};
 use crate::known::Known;
-use crate::reading::{GivenUp, Typed, Waiting, reader};
+use crate::reading::{GivenUp, Typed, Waiting, keys};
 use access_model::Permission;
 use axum::extract::State;
 use serde_json::{Value, json};
-use session_record::{Event, Reader, SessionId, Step};
+use session_record::{Event, Keys, SessionId, Step};
 use session_replay::{FileList, Line, Transcript, is_hidden};
-use session_store::RecordingSource;
+use session_store::Recordings;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -30,6 +30,7 @@ const SHOWN_BEFORE: usize = 100;
 const SHOWN: usize = 400;
 
 struct Search {
+    recordings: Recordings,
     /// Small letters only.
     text: String,
     items: Vec<Value>,
@@ -75,17 +76,18 @@ pub(crate) async fn search(
     let (recordings, by) = (shared.recordings.clone(), shared.keys.clone());
     let opened = shared.read(move || {
         let open = |known: Arc<Known>| {
-            let opened = reader(&recordings, &by, known.session, Typed::Withheld).ok();
-            (known, opened.map(|(reader, _keys)| reader))
+            let keys = keys(&recordings, &by, known.session, Typed::Withheld).ok();
+            (known, keys)
         };
         candidates.into_iter().map(open).collect::<Vec<_>>()
     });
     let opened = opened.await?;
-    let read = opened.iter().filter(|(_, reader)| reader.is_some());
+    let read = opened.iter().filter(|(_, keys)| keys.is_some());
     let facts = read.map(|(known, _)| view(&caller, known.session, "search")).collect();
     shared.enter(facts).await?;
     let waiting = Waiting::default();
     let search = Search {
+        recordings: shared.recordings.clone(),
         text: text.to_lowercase(),
         items: Vec::new(),
         left_bytes: BYTES,
@@ -98,19 +100,15 @@ pub(crate) async fn search(
 }
 
 impl Search {
-    fn all(
-        mut self,
-        opened: Vec<(Arc<Known>, Option<Reader<RecordingSource>>)>,
-        is_more: bool,
-    ) -> Value {
+    fn all(mut self, opened: Vec<(Arc<Known>, Option<Keys>)>, is_more: bool) -> Value {
         let (mut searched, mut unread, mut cut_short) = (0_u64, 0_u64, 0_u64);
         let (mut last, mut rest) = (None, opened.into_iter());
         while !self.is_over() {
-            let Some((known, reader)) = rest.next() else { break };
-            match reader {
-                Some(reader) => {
+            let Some((known, keys)) = rest.next() else { break };
+            match keys {
+                Some(keys) => {
                     searched += 1;
-                    match self.recording(&known, reader) {
+                    match self.recording(&known, &keys) {
                         Searched::Whole => {}
                         Searched::CutShort => cut_short += 1,
                     }
@@ -138,9 +136,13 @@ impl Search {
             || self.given_up.is_so()
     }
 
-    fn recording(&mut self, known: &Known, mut reader: Reader<RecordingSource>) -> Searched {
+    fn recording(&mut self, known: &Known, keys: &Keys) -> Searched {
         let mut hits = Hits::of(&self.text, known.session);
         hits.whole(0, "argv", &known.command_line());
+        let Ok(mut reader) = self.recordings.reader(known.session, keys) else {
+            self.items.append(&mut hits.found);
+            return Searched::CutShort;
+        };
         let mut transcript = Transcript::new(reader.opening());
         let mut files = FileList::new(reader.opening());
         let mut last_us = 0;

@@ -6,7 +6,7 @@
 use crate::files::Files;
 use crate::layout::Layout;
 use crate::session::Session;
-use session_record::{Compartment, Keys, Opening, ReadError, Reader, Source, Step};
+use session_record::{Compartment, Keys, Opening, ReadError, Reader, Source, Step, payload_bytes};
 use std::pin::pin;
 use std::sync::Arc;
 use tokio::task::spawn_blocking;
@@ -28,8 +28,9 @@ pub struct Follow {
     n_given: u64,
 }
 
-/// How many steps are given at once at most.
+/// How many steps are given at once at most, and of how many bytes; the last may be larger.
 const MAX_STEPS: usize = 1024;
+const MAX_BYTES: usize = 1 << 20;
 
 impl Live {
     pub(crate) const fn new(session: Arc<Session>, layout: Layout) -> Self {
@@ -89,14 +90,17 @@ impl Follow {
                     (Reader::open(source, &keys)?, skip)
                 }
             };
-            let mut steps = Vec::new();
-            while steps.len() < MAX_STEPS {
+            let (mut steps, mut bytes) = (Vec::new(), 0);
+            while steps.len() < MAX_STEPS && bytes < MAX_BYTES {
                 let Some(step) = reader.next_step()? else { break };
                 if skip > 0 {
                     skip -= 1;
-                } else {
-                    steps.push(step);
+                    continue;
                 }
+                if let Step::Known(record) = &step {
+                    bytes += payload_bytes(&record.event);
+                }
+                steps.push(step);
             }
             Ok::<_, ReadError>((reader, steps))
         });

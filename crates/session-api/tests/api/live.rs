@@ -134,3 +134,23 @@ async fn nobody_watches_more_than_so_much_at_the_same_time() {
     }
     world.end(recording, Ending::ClientLeft).await;
 }
+
+#[tokio::test]
+async fn what_was_shown_before_comes_whole_in_small_messages() {
+    let world = World::new().await;
+    let recording = world.begin(opening(1, &["sh"])).await;
+    let text = "x".repeat(48 << 10);
+    for _ in 0..64 {
+        recording.record(shown(&text)).await.unwrap();
+    }
+    let mut body = watch(&world, 1).await.body;
+    let (mut count, mut largest) = (0, 0);
+    while count < 64 * text.len() {
+        let bytes = body.frame().await.unwrap().unwrap().into_data().unwrap();
+        largest = largest.max(bytes.len());
+        count += bytes.iter().filter(|byte| **byte == b'x').count();
+    }
+    assert_eq!(count, 64 * text.len());
+    assert!(largest < 128 << 10, "{largest}");
+    world.end(recording, Ending::ClientLeft).await;
+}
