@@ -6,7 +6,10 @@ use std::{env, fs};
 
 fn main() -> io::Result<()> {
     let out_dir = env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("cargo sets OUT_DIR"))?;
-    let pages_dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/findings");
+    // As it is when this runs: checkouts that share a target folder share the compiled script.
+    let crate_dir = env::var_os("CARGO_MANIFEST_DIR")
+        .ok_or_else(|| io::Error::other("cargo sets CARGO_MANIFEST_DIR"))?;
+    let pages_dir = Path::new(&crate_dir).join("../../docs/findings");
     println!("cargo::rerun-if-changed={}", pages_dir.display());
     let mut table = fs::File::create(Path::new(&out_dir).join("finding_pages.rs"))?;
     writeln!(table, "&[")?;
@@ -20,9 +23,6 @@ fn main() -> io::Result<()> {
 /// (code, file), by code.
 fn pages(dir: &Path) -> io::Result<Vec<(String, PathBuf)>> {
     let mut pages = Vec::new();
-    if !dir.exists() {
-        return Ok(pages);
-    }
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();
         let stem = path.file_stem().and_then(|stem| stem.to_str());

@@ -13,7 +13,7 @@ use session_api::{Api, ApiConfig, Caller, Going, NotDone, Phase, Unproven};
 use session_record::{Access, Client, Durability, Ending, Event, Opening, SessionId, Stream, User};
 use session_store::{
     AgeIdentities, AgeRecipients, Readers, RealDisk, Recorder, RecorderConfig, Recording,
-    SystemClock, UnwrapKey,
+    SystemClock, UnwrapKey, Watermarks,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -155,6 +155,8 @@ impl World {
         let config = RecorderConfig {
             commit_interval: Duration::from_millis(5),
             ballast_bytes: 0,
+            // How full this machine's disk is decides nothing here.
+            watermarks: Watermarks { admission_bytes: 3, drain_bytes: 2, critical_bytes: 1 },
             ..RecorderConfig::new(folder.path().join("recordings"), readers)
         };
         let clock = Arc::new(SystemClock::start());

@@ -127,6 +127,8 @@ impl World {
             "recordings": {
                 "folder": self.folder.join("recordings"),
                 "readers": { "output": [{ "age": shown }], "input": [{ "age": typed }] },
+                // How full this machine's disk is decides nothing here.
+                "freeSpace": { "admission": 3, "drain": 2, "critical": 1 },
             },
             "ledger": { "folder": self.folder.join("ledger"), "key": self.folder.join("keys/ledger.key") },
             "rules": [

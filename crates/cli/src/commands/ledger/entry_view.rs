@@ -108,6 +108,17 @@ mod tests {
             write(&mut out, (index, bytes), LedgerFormat::Text, Palette::Plain).unwrap();
             write(&mut out, (index, bytes), LedgerFormat::Json, Palette::Plain).unwrap();
         }
-        expect![""].assert_eq(&String::from_utf8(out).unwrap());
+        expect![[r#"
+                   0  2026-09-21T14:13:20.123Z  gw #3  heartbeat
+            {"apiVersion":"weir.dev/v1alpha1","kind":"LedgerEntry","index":0,"entry":{"v":1,"at_ms":1790000000123,"source":"gw","sequence":3,"kind":"heartbeat"}}
+                   1  2026-09-21T14:13:20.123Z  gw #4  session.killed by="anna b" session=0190 why="\u001b[2Jno"
+            {"apiVersion":"weir.dev/v1alpha1","kind":"LedgerEntry","index":1,"entry":{"v":1,"at_ms":1790000000123,"source":"gw","sequence":4,"kind":"session.killed","fact":{"session":"0190","by":"anna b","why":"\u001b[2Jno"}}}
+                   2  2026-09-21T14:13:20.123Z  gw #5  policy.changed n=[1,2] to=a
+            {"apiVersion":"weir.dev/v1alpha1","kind":"LedgerEntry","index":2,"entry":{"v":1,"at_ms":1790000000123,"source":"gw","sequence":5,"kind":"policy.changed","fact":{"n":[1,2],"to":"a"}}}
+                   3  the entry is not one of Weir's: {"v":7}
+            {"apiVersion":"weir.dev/v1alpha1","kind":"LedgerEntry","index":3,"entry":{"v":7}}
+                   4  the entry is not one of Weir's: �\u{1b} no json
+            {"apiVersion":"weir.dev/v1alpha1","kind":"LedgerEntry","index":4,"text":"�\u001b no json"}
+        "#]].assert_eq(&String::from_utf8(out).unwrap());
     }
 }
