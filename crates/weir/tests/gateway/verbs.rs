@@ -7,7 +7,8 @@ use kube::api::AttachParams;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::process::{Output, Stdio};
+use std::io::{Read as _, Write as _};
+use std::process::{Command, Output, Stdio};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const IMAGE: &str = "--image=docker.io/library/busybox:1";
@@ -20,13 +21,11 @@ pub(crate) fn all(world: &World) {
         let text = said(&output);
         assert!(output.status.success() && text.contains(expected), "{arguments:?}: {text}");
     };
-    // A container that ends before its client is attached has said everything to nobody: it waits for a word.
-    let echo = ["--", "sh", "-c", "read word; echo from-$word"];
+    // What a container says just before it ends, the runtime may keep from who is attached: it waits for one more word.
+    let echo = ["--", "sh", "-c", "while read word; do echo from-$word; done"];
     let told = |arguments: &[&str]| {
         let mut command = world.client("kubectl", "ann");
-        let output = fed(command.args([arguments, &echo].concat()), b"42\n");
-        let text = said(&output);
-        assert!(output.status.success() && text.contains("from-42"), "{arguments:?}: {text}");
+        heard(command.args([arguments, &echo].concat()), "42\n", "from-42");
     };
     told(&["debug", "shell", IMAGE, NEVER, "-i", "-c", "probe"]);
     told(&["debug", "node/node1", IMAGE, NEVER, "-i"]);
@@ -45,6 +44,23 @@ pub(crate) fn all(world: &World) {
     let watched = run(&["wait", "--for=condition=Ready", "pod/web", "--timeout=20s"]);
     assert!(watched.status.success(), "{}", said(&watched));
     recorded(world);
+}
+
+/// Says something to a command, and leaves when it has heard the answer.
+fn heard(command: &mut Command, word: &str, answer: &str) {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    stdin.write_all(word.as_bytes()).unwrap();
+    let (mut said, mut piece) = (String::new(), [0; 4096]);
+    while !said.contains(answer)
+        && let Ok(count @ 1..) = stdout.read(&mut piece)
+    {
+        said.push_str(&String::from_utf8_lossy(&piece[..count]));
+    }
+    assert!(said.contains(answer), "{command:?}: {said}");
+    drop((stdin, stdout));
+    assert!(child.wait().unwrap().success(), "{command:?}: {said}");
 }
 
 /// A container that says back what it hears.

@@ -77,11 +77,12 @@ struct Wrong {
 
 pub(crate) fn run(args: &VerifyArgs, console: &mut Console) -> Result<Outcome, ExpectedError> {
     let recordings = args.folder.open()?;
-    let ledger = args.ledger.read(console)?;
+    // Before the ledger is read: what begins meanwhile is in neither.
     let sessions: Vec<SessionId> = match &args.id {
         Some(id) => vec![args.folder.find(id)?],
         None => args.folder.list(&args.filter)?.iter().map(|listed| listed.session).collect(),
     };
+    let ledger = args.ledger.read(console)?;
     let mut verified = Vec::new();
     for session in &sessions {
         // Its key may be gone while the recording is there; that is for the recording's own verification to say.
