@@ -59,7 +59,8 @@ fn heard(command: &mut Command, word: &str, answer: &str) {
         said.push_str(&String::from_utf8_lossy(&piece[..count]));
     }
     assert!(said.contains(answer), "{command:?}: {said}");
-    drop((stdin, stdout));
+    drop(stdin);
+    stdout.read_to_string(&mut said).unwrap();
     assert!(child.wait().unwrap().success(), "{command:?}: {said}");
 }
 
