@@ -246,6 +246,8 @@ fn recordings(world: &World) {
         said(&verified)
     );
     bundle(world, id);
+    let name = format!("{id}.rec");
+    world.until("a recording is in the archive", || world.archived().contains(&name));
     world.alter(id);
     let altered = world.weir(&["sessions", "verify", id]);
     assert_eq!(altered.status.code(), Some(1), "{}", said(&altered));

@@ -10,6 +10,10 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Mutex;
 
 const PORT: u16 = 8443;
+/// Of a real server that speaks S3.
+const STORAGE_PORT: u16 = 7070;
+const BUCKET: &str = "evidence";
+const STORAGE_KEYS: [&str; 2] = ["tester", "not-secret"];
 /// As whom the gateway speaks to the API server: nobody in particular, but for the role that it installs.
 pub(crate) const GATEWAY: &str = "weir-gateway";
 const CONSOLE_PORT: u16 = 8444;
@@ -18,6 +22,7 @@ pub(crate) struct World {
     testbed: Testbed,
     folder: PathBuf,
     gateway: Mutex<Option<Process>>,
+    storage: Mutex<Option<Process>>,
     marked: Mutex<Option<String>>,
     writing: Mutex<()>,
     ledger_key: String,
@@ -79,14 +84,35 @@ impl World {
             ledger_key: public("ledger"),
             folder,
             gateway: Mutex::new(None),
+            storage: Mutex::new(None),
             marked: Mutex::new(None),
             writing: Mutex::new(()),
             testbed,
         };
         world.configure(&public("shown"), &public("typed"));
         world.install();
+        world.start_storage();
         world.start_gateway();
         world
+    }
+
+    fn start_storage(&self) {
+        let folder = self.folder.join("storage");
+        fs::create_dir_all(folder.join(BUCKET)).unwrap();
+        let program = Part::Versitygw.program("versitygw").unwrap();
+        let [key, secret] = STORAGE_KEYS;
+        let mut command = self.testbed.beside(program);
+        command.args(["--access", key, "--secret", secret, "--port"]);
+        command.arg(format!("192.168.77.1:{STORAGE_PORT}")).arg("posix").arg(&folder);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        *self.storage.lock().unwrap() = Some(Process::start(&mut command).unwrap());
+    }
+
+    /// Names of what the storage has.
+    pub(crate) fn archived(&self) -> String {
+        let mut find = Command::new("find");
+        find.arg(self.folder.join("storage").join(BUCKET)).args(["-type", "f"]);
+        said(&find.output().unwrap())
     }
 
     /// Lets the gateway into the cluster, and refuses what it does not record.
@@ -129,6 +155,8 @@ impl World {
                 "readers": { "output": [{ "age": shown }], "input": [{ "age": typed }] },
                 // How full this machine's disk is decides nothing here.
                 "freeSpace": { "admission": 3, "drain": 2, "critical": 1 },
+                "archive": { "endpoint": format!("http://192.168.77.1:{STORAGE_PORT}"), "bucket": BUCKET },
+                "upkeep": "1s",
             },
             "ledger": { "folder": self.folder.join("ledger"), "key": self.folder.join("keys/ledger.key") },
             "rules": [
@@ -145,6 +173,7 @@ impl World {
         command
             .args(["gateway", "run", "--config"])
             .arg(self.folder.join("gateway.yaml"))
+            .envs(["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].into_iter().zip(STORAGE_KEYS))
             .stderr(log);
         let mut child = Process::start(command.stdin(Stdio::null())).unwrap();
         loop {
