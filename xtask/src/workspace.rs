@@ -20,7 +20,9 @@ struct Target {
 
 /// The folder of the workspace's `Cargo.toml`.
 pub(crate) fn root() -> Result<PathBuf> {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    // As cargo has it now: checkouts that share a target folder share this program.
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
     let root = manifest.parent().context("xtask has no parent folder")?;
     Ok(root.to_owned())
 }

@@ -11,6 +11,8 @@ use tungstenite::Utf8Bytes;
 const NORMAL: u16 = 1000;
 /// How long a peer may take to read the last words and close. Nothing of the session waits for it.
 const LINGER: Duration = Duration::from_secs(60);
+/// What the protocol may answer a peer that reads none of it: pings are answered in memory.
+const UNREAD_ANSWERS_BYTES: usize = 1 << 20;
 
 #[derive(Debug)]
 pub(crate) struct Leg {
@@ -18,6 +20,8 @@ pub(crate) struct Leg {
     pub(crate) sender: Sender,
     codec: Codec,
     is_web_socket: bool,
+    /// Of answers that were queued since everything had last left.
+    unread_answers: usize,
 }
 
 /// What came of something that a peer sent.
@@ -28,13 +32,22 @@ pub(crate) struct Received {
     pub(crate) over: Option<String>,
 }
 
+/// What a peer sent is not to be had.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DecodeError {
+    #[error(transparent)]
+    Violation(#[from] Violation),
+    #[error("it asks for answers of the protocol and reads none of them")]
+    Unread,
+}
+
 /// Why a side did not become ready.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotReady {
     #[error(transparent)]
     Transport(#[from] TransportError),
     #[error(transparent)]
-    Violation(#[from] Violation),
+    Decode(#[from] DecodeError),
     #[error("{0}")]
     Over(String),
     #[error("the streams of the session were not there within {} s", .0.as_secs())]
@@ -43,13 +56,13 @@ pub(crate) enum NotReady {
 
 impl Leg {
     pub(crate) fn web_socket((receiver, sender): (Receiver, Sender), codec: Codec) -> Self {
-        let mut leg = Self { receiver, sender, codec, is_web_socket: true };
+        let mut leg = Self { receiver, sender, codec, is_web_socket: true, unread_answers: 0 };
         leg.collect();
         leg
     }
 
     pub(crate) fn spdy((receiver, sender): (Receiver, Sender), codec: Codec) -> Self {
-        let mut leg = Self { receiver, sender, codec, is_web_socket: false };
+        let mut leg = Self { receiver, sender, codec, is_web_socket: false, unread_answers: 0 };
         leg.collect();
         leg
     }
@@ -83,7 +96,10 @@ impl Leg {
     }
 
     /// What the peer did. What the protocol itself answers is queued.
-    pub(crate) fn decode(&mut self, incoming: Incoming) -> Result<Received, Violation> {
+    pub(crate) fn decode(&mut self, incoming: Incoming) -> Result<Received, DecodeError> {
+        if self.sender.is_clear() {
+            self.unread_answers = 0;
+        }
         let (input, over) = match incoming {
             Incoming::Binary(bytes) => (Some(Input::Binary(bytes)), None),
             Incoming::Text(bytes) => (Some(Input::Text(bytes)), None),
@@ -96,7 +112,10 @@ impl Leg {
             self.codec.receive(input)?;
         }
         let events = std::iter::from_fn(|| self.codec.next_event()).collect();
-        self.collect();
+        self.unread_answers += self.collect();
+        if self.unread_answers > UNREAD_ANSWERS_BYTES {
+            return Err(DecodeError::Unread);
+        }
         Ok(Received { events, over })
     }
 
@@ -142,14 +161,21 @@ impl Leg {
         }
     }
 
-    fn collect(&mut self) {
+    /// Queues what the protocol says, and gives how many bytes that is.
+    fn collect(&mut self) -> usize {
+        let mut n_bytes = 0;
         while let Some(output) = self.codec.next_output() {
+            n_bytes += match &output {
+                Output::Binary(bytes) | Output::Bytes(bytes) => bytes.len(),
+                Output::Text(text) => text.len(),
+            };
             self.sender.queue(match output {
                 Output::Binary(bytes) => Outgoing::Binary(bytes),
                 Output::Text(text) => Outgoing::Text(Utf8Bytes::from(text)),
                 Output::Bytes(bytes) => Outgoing::Bytes(bytes),
             });
         }
+        n_bytes
     }
 }
 

@@ -23,6 +23,7 @@ pub(crate) type Io = TlsStream<TcpStream>;
 /// What an idle connection keeps to read into.
 const READ_BYTES: usize = 4 << 10;
 /// What a bare stream reads at once: one TLS record.
+const PONGS_BYTES: usize = 1 << 20;
 const STREAM_READ_BYTES: usize = 16 << 10;
 
 /// What came from the peer.
@@ -107,7 +108,8 @@ pub(crate) async fn web_socket(
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BYTES)
         .write_buffer_size(0)
-        .max_write_buffer_size(usize::MAX)
+        // A message that the peer takes slowly, and answers to its pings until there is no more room for them.
+        .max_write_buffer_size(longest_message.saturating_add(PONGS_BYTES))
         .max_message_size(Some(longest_message))
         .max_frame_size(Some(longest_message));
     let socket = WebSocketStream::from_partially_read(io, read.to_vec(), role, Some(config)).await;

@@ -242,3 +242,36 @@ async fn a_client_does_not_choose_its_address() {
     let headers = format!("{:?}", world.api.asked_once().headers);
     assert!(!headers.contains("203.0.113.7"), "{headers}");
 }
+
+/// Whoever pings and never reads is let go, before its answers fill the memory.
+#[tokio::test]
+async fn answers_that_nobody_reads_end_the_session() {
+    let world = World::start().await;
+    let mut stream = world.client(ALICE).tls(&["http/1.1"]).await;
+    let asked = Asked { stdin: true, stdout: true, stderr: false, terminal: true };
+    let mut codec = Codec::command_streams(Role::Client, Version::V4, asked);
+    let request = format!(
+        "POST {EXEC} HTTP/1.1\r\nHost: gateway\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\
+         X-Stream-Protocol-Version: v4.channel.k8s.io\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    assert!(head(&mut stream).await.starts_with("http/1.1 101"));
+    let pings = async {
+        loop {
+            (0..1000).for_each(|_| codec.ping());
+            while let Some(Output::Bytes(said)) = codec.next_output() {
+                if stream.write_all(&said).await.is_err() {
+                    return;
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = pings => {}
+        _ = world.api.until(|executed| executed.first().is_some_and(|one| one.over)) => {}
+    }
+    drop(stream);
+    world.gateway.stop().await;
+    let ending = world.evidence.only_session().ending();
+    assert!(ending.contains("reads none of them"), "{ending}");
+}
