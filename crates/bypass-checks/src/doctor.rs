@@ -42,8 +42,8 @@ impl Cluster {
 /// Said every time.
 fn not_seen() -> Finding {
     let message = "ways round that leave no trace in objects are not looked at";
-    let help = "see that kubelets refuse anonymous requests and have no read-only port, who can log in to nodes, who reaches \
-                etcd and the runtime's socket, what the API server's flags allow (other authorisers, extra values of \
+    let help = "see who has certificates with the group system:masters, that kubelets refuse anonymous requests and have no \
+                read-only port, who can log in to nodes, who reaches etcd and the runtime's socket, what the API server's flags allow (other authorisers, extra values of \
                 authenticators), and who has the cloud's console";
     Finding::new(codes::NOT_SEEN, Severity::Info, message, help)
         .because("a shell on a node reaches every container on it, and no API server hears of it")
