@@ -63,6 +63,8 @@ async fn ended(world: &World) {
         shown("$ "),
         typed("exit\r"),
         shown("exit\r\nthe last line\r\n"),
+        // What a click shows is the screen at that moment: this one is after the last line on any machine.
+        Event::Marker { by: "cass".to_owned(), text: "over".to_owned() },
     ];
     for event in events {
         recording.record(event).await.unwrap();
