@@ -1,8 +1,10 @@
 //! Whatever the disk does: what was said to be durable is in the recording, and the recording can be listed and read.
 
-use crate::faulty::{Fault, FaultyDisk};
+use crate::faulty::{After, Fault, FaultyDisk};
 use crate::fixture::{Folder, People, config, data, events, opening, start_on};
-use session_record::{Anchors, Durability, Ending, Event, SessionId, State, Stream, Verdict};
+use session_record::{
+    Anchors, CHUNK_BYTES, Durability, Ending, Event, SessionId, State, Stream, Verdict,
+};
 use session_store::{
     Failure, Found, Position, RealDisk, RecordError, Recorder, RecorderConfig, Recordings,
     SystemClock,
@@ -93,6 +95,12 @@ fn joined(events: impl IntoIterator<Item = Event>) -> Vec<(Stream, u8)> {
 }
 
 async fn fails_well(name: &str, fault: Fault, each_bytes: usize) -> Outcome {
+    let (outcome, _) = fails_well_in(name, fault, each_bytes).await;
+    outcome
+}
+
+/// And in how many writes.
+async fn fails_well_in(name: &str, fault: Fault, each_bytes: usize) -> (Outcome, u32) {
     let (folder, people) = (Folder::new(name), People::new());
     let disk = FaultyDisk::new(fault);
     // Nothing is made durable but what the session waits for, however slow the machine is.
@@ -102,18 +110,45 @@ async fn fails_well(name: &str, fault: Fault, each_bytes: usize) -> Outcome {
     let outcome = session(&recorder, &disk, 30, each_bytes).await;
     drop(recorder);
     is_kept(&folder, &people, &outcome).await;
-    outcome
+    let (_, n_writes) = disk.written();
+    (outcome, n_writes)
+}
+
+/// A fault in each write of a session: before anything of it is taken, after a byte, and after some. How many of
+/// these sessions failed.
+async fn in_every_write(
+    name: &str,
+    fault: fn(After) -> Fault,
+    each_bytes: usize,
+    is_well: impl Fn(&Outcome) -> bool,
+) -> usize {
+    let mut n_failed = 0;
+    for nth in 1.. {
+        for takes in [0, 1, 100] {
+            let fault = fault(After::Write { nth, takes });
+            let (outcome, n_writes) = fails_well_in(name, fault, each_bytes).await;
+            assert!(is_well(&outcome), "{fault:?} of {n_writes} writes: {outcome:?}");
+            if n_writes < nth {
+                assert_eq!((outcome.failure, outcome.sealed), (None, Some(State::Sealed)));
+                // Ten commits or more, the end, and what is packed.
+                assert!(n_writes > 12, "{n_writes} writes are no session");
+                return n_failed;
+            }
+            n_failed += usize::from(outcome.failure.is_some());
+        }
+    }
+    n_failed
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_disk_that_is_full_at_any_byte() {
     for bytes in (0..3500).step_by(37) {
-        let outcome = fails_well("full", Fault::FullAfter(bytes), 40).await;
+        let outcome = fails_well("full", Fault::Full(After::Bytes(bytes)), 40).await;
         // What a session has reserved takes a short one to its end.
         assert!(outcome.sealed == Some(State::Sealed), "after {bytes}: {outcome:?}");
     }
     for kib in [0, 1, 63, 64, 65, 100, 256, 300, 520] {
-        let outcome = fails_well("full-long", Fault::FullAfter(kib << 10), 60_000).await;
+        let outcome = fails_well("full-long", Fault::Full(After::Bytes(kib << 10)), 60_000).await;
         assert_eq!(outcome.failure, Some(Failure::DiskFull), "after {kib} KiB");
         assert!(outcome.sealed.is_some(), "after {kib} KiB: {outcome:?}");
     }
@@ -122,7 +157,7 @@ async fn a_disk_that_is_full_at_any_byte() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_disk_that_promised_room_and_has_none() {
     for bytes in (0..3500).step_by(41) {
-        let outcome = fails_well("lying", Fault::LyingFullAfter(bytes), 40).await;
+        let outcome = fails_well("lying", Fault::LyingFull(After::Bytes(bytes)), 40).await;
         // The ballast makes room for the end.
         assert!(outcome.sealed.is_some(), "after {bytes}: {outcome:?}");
     }
@@ -131,11 +166,69 @@ async fn a_disk_that_promised_room_and_has_none() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_write_that_fails_at_any_byte() {
     for bytes in (0..3500).step_by(43) {
-        let outcome = fails_well("write", Fault::WriteErrorAfter(bytes), 40).await;
+        let outcome = fails_well("write", Fault::WriteError(After::Bytes(bytes)), 40).await;
         let why = "input/output error".to_owned();
         let expected = Failure::Disk { what: "be written", why };
         assert!(outcome.failure.is_none_or(|failure| failure == expected), "after {bytes}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_is_full_at_any_boundary_of_chunks() {
+    let is_sealed = |outcome: &Outcome| outcome.sealed == Some(State::Sealed);
+    assert_eq!(in_every_write("full-chunk", Fault::Full, 40, is_sealed).await, 0);
+    let says_why = |outcome: &Outcome| {
+        let failure = outcome.failure.as_ref();
+        failure.is_none_or(|failure| *failure == Failure::DiskFull) && outcome.sealed.is_some()
+    };
+    for (name, fault, each_bytes) in [
+        ("full-chunk-long", Fault::Full as fn(After) -> Fault, 60_000),
+        ("lying-chunk", Fault::LyingFull, 40),
+        ("lying-chunk-long", Fault::LyingFull, 60_000),
+    ] {
+        let n_failed = in_every_write(name, fault, each_bytes, says_why).await;
+        assert!(n_failed > 20, "{name}: only {n_failed} sessions failed");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_fails_at_any_boundary_of_chunks() {
+    let says_why = |outcome: &Outcome| {
+        let why = "input/output error".to_owned();
+        let expected = Failure::Disk { what: "be written", why };
+        outcome.failure.as_ref().is_none_or(|failure| *failure == expected)
+    };
+    for (name, each_bytes) in [("write-chunk", 40), ("write-chunk-long", 60_000)] {
+        let n_failed = in_every_write(name, Fault::WriteError, each_bytes, says_why).await;
+        assert!(n_failed > 20, "{name}: only {n_failed} sessions failed");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_disk_is_waited_for_and_no_more_waits_than_there_is_room_for() {
+    const QUEUE_BYTES: usize = 100_000;
+    const EACH_BYTES: usize = 20_000;
+    let (folder, people) = (Folder::new("slow"), People::new());
+    let disk = FaultyDisk::new(Fault::Slow(Duration::from_millis(5)));
+    let config = RecorderConfig { queue_bytes: QUEUE_BYTES, ..config(&folder, &people) };
+    let (recorder, _) = start_on(config, Arc::new(disk.clone())).await;
+    let recording =
+        recorder.open(opening(SESSION.0, Durability::Group)).await.expect("a recording");
+    disk.arm();
+    let accepted: Vec<Event> = (0..60).map(|_| data(Stream::Stdout, &[b'x'; EACH_BYTES])).collect();
+    for (n, event) in accepted.iter().enumerate() {
+        recording.record(event.clone()).await.expect("queued");
+        let (written, _) = disk.written();
+        let waiting = ((n + 1) * EACH_BYTES) as u64 - written.min(((n + 1) * EACH_BYTES) as u64);
+        // One more chunk is being written.
+        let most = (QUEUE_BYTES + CHUNK_BYTES + EACH_BYTES) as u64;
+        assert!(waiting <= most, "{waiting} bytes wait at event {n}");
+    }
+    let sealed = recording.seal(Ending::ClientLeft).await.expect("sealed");
+    assert_eq!((sealed.seal.state, sealed.seal.records), (State::Sealed, 60));
+    drop((recording, recorder));
+    let sealed = Some(State::Sealed);
+    is_kept(&folder, &people, &Outcome { accepted, n_durable: 60, failure: None, sealed }).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -217,7 +310,7 @@ async fn a_disk_that_hangs_ends_the_session_in_time() {
 #[tokio::test]
 async fn a_recording_that_cannot_begin_leaves_nothing() {
     let (folder, people) = (Folder::new("begin"), People::new());
-    let disk = FaultyDisk::new(Fault::WriteErrorAfter(30));
+    let disk = FaultyDisk::new(Fault::WriteError(After::Bytes(30)));
     let (recorder, _) = start_on(config(&folder, &people), Arc::new(disk.clone())).await;
     disk.arm();
     assert!(recorder.open(opening(SESSION.0, Durability::Group)).await.is_err());

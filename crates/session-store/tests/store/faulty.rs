@@ -4,24 +4,38 @@ use session_store::{Disk, DiskFile, RealDisk};
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// So many bytes are written, by all files together; then there is no room.
-    FullAfter(u64),
+    /// From there on there is no room.
+    Full(After),
     /// As above, and what is reserved is promised although there is no room: like a disk that is full all the same.
-    LyingFullAfter(u64),
-    /// So many bytes are written, and then writing fails.
-    WriteErrorAfter(u64),
+    LyingFull(After),
+    /// From there on writing fails.
+    WriteError(After),
     /// The nth sync fails, and with it every later one.
     SyncErrorFrom(u32),
     /// The nth sync fails, and no other.
     SyncErrorAt(u32),
     /// Every write takes no more than this.
     ShortWrites(usize),
+    /// Every write and every sync takes this long.
+    Slow(Duration),
     /// Syncing waits until the test lets it go on.
     Hang,
+}
+
+/// Where something begins to go wrong, counting all files together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum After {
+    Bytes(u64),
+    /// In the nth write, of which so many bytes are taken. A recording is written a chunk at a time.
+    Write {
+        nth: u32,
+        takes: u64,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -42,6 +56,9 @@ struct Counted {
     /// Nothing fails before.
     armed: bool,
     written: u64,
+    n_writes: u32,
+    /// What was written when the write began in which something goes wrong.
+    before: Option<u64>,
     n_syncs: u32,
     released: bool,
     /// The ballast gives its bytes back.
@@ -66,6 +83,12 @@ impl FaultyDisk {
     pub(crate) fn arm(&self) {
         *self.state.counted.lock().expect("no panic") =
             Counted { armed: true, ..Counted::default() };
+    }
+
+    /// What was written since then, in bytes, and in how many writes.
+    pub(crate) fn written(&self) -> (u64, u32) {
+        let counted = self.state.counted.lock().expect("no panic");
+        (counted.written, counted.n_writes)
     }
 
     /// Lets everybody go on who hangs.
@@ -118,6 +141,35 @@ impl Disk for FaultyDisk {
     }
 }
 
+impl Counted {
+    const fn begin_write(&mut self, fault: Fault) {
+        self.n_writes += 1;
+        if let Fault::Full(after) | Fault::LyingFull(after) | Fault::WriteError(after) = fault
+            && let After::Write { nth, .. } = after
+            && nth == self.n_writes
+        {
+            self.before = Some(self.written);
+        }
+    }
+
+    /// Bytes that can still be written.
+    fn room(&self, after: After) -> u64 {
+        let end = match after {
+            After::Bytes(bytes) => bytes,
+            After::Write { takes, .. } => self.before.map_or(u64::MAX, |before| before + takes),
+        };
+        end.saturating_add(self.regained).saturating_sub(self.written)
+    }
+}
+
+impl FaultyFile {
+    fn dawdle(&self) {
+        if let Fault::Slow(time) = self.fault {
+            std::thread::sleep(time);
+        }
+    }
+}
+
 fn full() -> io::Error {
     io::ErrorKind::StorageFull.into()
 }
@@ -131,41 +183,41 @@ impl DiskFile for FaultyFile {
             self.written += written as u64;
             return Ok(written);
         }
+        counted.begin_write(self.fault);
         // What a file has reserved can be written whatever the others took.
-        let own = if let Fault::LyingFullAfter(_) = self.fault {
+        let own = if let Fault::LyingFull(_) = self.fault {
             0
         } else {
             self.reserved.saturating_sub(self.written)
         };
         let room = match self.fault {
-            Fault::FullAfter(bytes) | Fault::LyingFullAfter(bytes) => {
-                (bytes + counted.regained).saturating_sub(counted.written).max(own)
-            }
-            Fault::WriteErrorAfter(bytes) => bytes.saturating_sub(counted.written),
+            Fault::Full(after) | Fault::LyingFull(after) => counted.room(after).max(own),
+            Fault::WriteError(after) => counted.room(after),
             Fault::ShortWrites(bytes) => bytes as u64,
-            Fault::SyncErrorFrom(_) | Fault::SyncErrorAt(_) | Fault::Hang => u64::MAX,
+            Fault::SyncErrorFrom(_) | Fault::SyncErrorAt(_) | Fault::Slow(_) | Fault::Hang => {
+                u64::MAX
+            }
         };
         let length = bytes.len().min(usize::try_from(room).unwrap_or(usize::MAX));
         let (taken, _) = bytes.split_at(length);
         if taken.is_empty() && !bytes.is_empty() {
-            let is_full = matches!(self.fault, Fault::FullAfter(_) | Fault::LyingFullAfter(_));
+            let is_full = matches!(self.fault, Fault::Full(_) | Fault::LyingFull(_));
             return Err(if is_full { full() } else { io::Error::other("input/output error") });
         }
         counted.written += length as u64;
         self.written += length as u64;
         drop(counted);
+        self.dawdle();
         self.real.write(taken)
     }
 
     fn reserve(&mut self, length: u64) -> io::Result<()> {
         let counted = self.state.counted.lock().expect("no panic");
         if counted.armed
-            && let Fault::FullAfter(bytes) = self.fault
+            && let Fault::Full(after) = self.fault
         {
-            let room = (bytes + counted.regained).saturating_sub(counted.written);
-            if length.saturating_sub(self.written)
-                > room.max(self.reserved.saturating_sub(self.written))
-            {
+            let room = counted.room(after).max(self.reserved.saturating_sub(self.written));
+            if length.saturating_sub(self.written) > room {
                 return Err(full());
             }
         }
@@ -197,13 +249,15 @@ impl DiskFile for FaultyFile {
                 }
                 Fault::SyncErrorFrom(_)
                 | Fault::SyncErrorAt(_)
-                | Fault::FullAfter(_)
-                | Fault::LyingFullAfter(_)
-                | Fault::WriteErrorAfter(_)
-                | Fault::ShortWrites(_) => {}
+                | Fault::Full(_)
+                | Fault::LyingFull(_)
+                | Fault::WriteError(_)
+                | Fault::ShortWrites(_)
+                | Fault::Slow(_) => {}
             }
         }
         drop(counted);
+        self.dawdle();
         self.real.sync()
     }
 }
