@@ -178,6 +178,20 @@ impl Default for Limits {
     }
 }
 
+/// Files that the ledger, the keys, the API servers' connections and what is packed may have open at once.
+const OTHER_FILES: usize = 256;
+
+impl Limits {
+    /// As many connections and sessions as this many open files have room for. A connection is a file, and another
+    /// towards the API server; a session is a connection with a file of its recording.
+    pub(crate) fn within_files(mut self, files: usize) -> Self {
+        let files = files.saturating_sub(OTHER_FILES);
+        self.sessions = self.sessions.min(files / 3);
+        self.connections = self.connections.min((files - self.sessions) / 2);
+        self
+    }
+}
+
 impl Config {
     /// Reads a configuration. Relative paths are below `folder`, which is where its file is.
     ///
@@ -185,5 +199,23 @@ impl Config {
     /// Everything that is wrong with it.
     pub fn parse(text: &str, file: FileId, folder: &Path) -> Result<Self, Vec<Finding>> {
         lower::parse(text, file, folder)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn open_files_are_enough_for_all_that_is_allowed() {
+        for files in [0, 255, 256, 300, 1024, 20_000, 60_256, 1 << 20, usize::MAX] {
+            let Limits { connections, sessions, .. } = Limits::default().within_files(files);
+            let most = connections.saturating_mul(2) + sessions;
+            assert!(most <= files.saturating_sub(OTHER_FILES), "{files}: {connections} {sessions}");
+            assert!(sessions <= connections, "{files}: a session is a connection");
+        }
+        let plenty = Limits::default().within_files(60_256);
+        assert_eq!((plenty.connections, plenty.sessions), (20_000, 10_000));
+        assert!(Limits::default().within_files(20_000).sessions >= 5000);
     }
 }

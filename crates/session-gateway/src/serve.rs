@@ -1,8 +1,8 @@
 //! A gateway as a process: until it is told to stop.
 
-use crate::config::Config;
+use crate::config::{Config, Limits};
 use crate::gateway::{Running, StartError, start};
-use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::io;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -11,6 +11,8 @@ use tokio::signal::unix::{SignalKind, signal};
 pub enum ServeError {
     #[error("could not turn core files off")]
     Core(#[source] io::Error),
+    #[error("could not learn or raise the limit of open files")]
+    Files(#[source] io::Error),
     #[error("could not start threads")]
     Runtime(#[source] io::Error),
     #[error("could not listen for signals")]
@@ -43,12 +45,34 @@ where
     // A core file would have keys and content of sessions in it.
     setrlimit(Resource::RLIMIT_CORE, 0, 0)
         .map_err(|error| ServeError::Core(io::Error::from(error)))?;
+    let mut config = config.clone();
+    config.limits = within_open_files(&config.limits)
+        .map_err(|error| ServeError::Files(io::Error::from(error)))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("gateway")
         .build()
         .map_err(ServeError::Runtime)?;
-    runtime.block_on(until_signal(config, beside))
+    runtime.block_on(until_signal(&config, beside))
+}
+
+/// Raises the limit of open files as far as the process may, and lowers what the configuration allows to what there is
+/// room for: a recorder or a ledger that can open no file would end everybody's sessions.
+fn within_open_files(limits: &Limits) -> nix::Result<Limits> {
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
+    let fitting = limits.clone().within_files(usize::try_from(most).unwrap_or(usize::MAX));
+    if (fitting.connections, fitting.sessions) != (limits.connections, limits.sessions) {
+        tracing::warn!(
+            open_files = most,
+            connections = fitting.connections,
+            sessions = fitting.sessions,
+            "the limit of open files has room for fewer connections and sessions than the configuration \
+             allows: raise it (LimitNOFILE= of a service, a runtime's ulimits), or lower limits.connections and \
+             limits.sessions",
+        );
+    }
+    Ok(fitting)
 }
 
 async fn until_signal<E>(

@@ -8,7 +8,6 @@ use session_record::{
 };
 use std::collections::VecDeque;
 use std::io;
-use std::mem;
 use std::path::PathBuf;
 use std::sync::Arc;
 use thiserror::Error;
@@ -38,7 +37,8 @@ pub(crate) struct Work {
     durable: Progress,
     /// All bytes after `durable`, written or not: they go into the continuation if there must be one.
     tail: VecDeque<TailPart>,
-    beside: Beside,
+    /// Whether the file is being synced by another thread than the one that writes.
+    syncs_beside: bool,
     trouble: Option<Trouble>,
     /// When the first event happened that neither is durable nor is being made so.
     pub(crate) waiting_since_us: Option<u64>,
@@ -69,17 +69,10 @@ struct TailPart {
     end: u64,
 }
 
-/// Whether the file is being synced by another thread than the one that writes.
-#[derive(Debug)]
-enum Beside {
-    /// Not opened for that yet: most sessions never need it.
-    Unopened,
-    Idle(Box<dyn DiskFile>),
-    Busy,
-}
-
 /// A sync that goes on beside further writing. It has the file open for itself: a failed write-back is told once to each
-/// opening, and this one must not take what [`Work::commit`] would have been told.
+/// opening, and this one must not take what [`Work::commit`] would have been told. It is closed afterwards, so that
+/// a quiet session holds one file; what nobody was told yet is told to whoever opens the file next
+/// (Linux, `lib/errseq.c`).
 #[derive(Debug)]
 pub(crate) struct Syncing {
     file: Box<dyn DiskFile>,
@@ -88,14 +81,13 @@ pub(crate) struct Syncing {
 
 #[derive(Debug)]
 pub(crate) struct Synced {
-    syncing: Syncing,
+    up_to: Progress,
     result: io::Result<()>,
 }
 
 impl Syncing {
     pub(crate) fn run(mut self) -> Synced {
-        let result = self.file.sync();
-        Synced { syncing: self, result }
+        Synced { up_to: self.up_to, result: self.file.sync() }
     }
 }
 
@@ -134,7 +126,7 @@ impl Work {
             extent,
             durable,
             tail: VecDeque::new(),
-            beside: Beside::Unopened,
+            syncs_beside: false,
             trouble: None,
             waiting_since_us: None,
             syncing_events: 0,
@@ -184,27 +176,23 @@ impl Work {
 
     /// Writes everything that was pushed and gives what makes it durable; none while that was given already.
     pub(crate) fn begin_sync(&mut self) -> Result<Option<Syncing>, Failure> {
-        if let Beside::Busy = self.beside {
+        if self.syncs_beside {
             return Ok(None);
         }
         self.write(Vec::new())?;
         let Some(writer) = &self.writer else { return Ok(None) };
         let up_to = writer.progress();
-        let file = match mem::replace(&mut self.beside, Beside::Busy) {
-            Beside::Idle(file) => file,
-            Beside::Unopened | Beside::Busy => {
-                self.disk.append(&self.paths.raw).map_err(|error| {
-                    self.trouble = Some(Trouble::Poisoned);
-                    Failure::of_disk("be opened again", &error)
-                })?
-            }
-        };
+        let file = self.disk.append(&self.paths.raw).map_err(|error| {
+            self.trouble = Some(Trouble::Poisoned);
+            Failure::of_disk("be opened again", &error)
+        })?;
+        self.syncs_beside = true;
         Ok(Some(Syncing { file, up_to }))
     }
 
     pub(crate) fn end_sync(&mut self, synced: Synced, spares: &mut Spares) -> Result<(), Failure> {
-        let Synced { syncing: Syncing { file, up_to }, result } = synced;
-        self.beside = Beside::Idle(file);
+        let Synced { up_to, result } = synced;
+        self.syncs_beside = false;
         if self.writer.is_none() {
             // It ended meanwhile, with a sync of its own.
             return Ok(());
