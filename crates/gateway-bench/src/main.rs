@@ -163,7 +163,9 @@ impl Bench {
         println!("{:<22}{:>10}{:>12}{:>10}{:>12}", "", "stdout", "a core", "stdin", "a core");
         for (name, target, process) in self.ways() {
             let down = measures::bulk(&self.tls, &target, BULK_BYTES, process).await?;
+            quiet(process).await?;
             let up = measures::upload(&self.tls, &target, BULK_BYTES, process).await?;
+            quiet(process).await?;
             let (down, down_core) = rates(&down);
             let (up, up_core) = rates(&up);
             println!("{name:<22}{down:>10.0}{down_core:>12}{up:>10.0}{up_core:>12}");
@@ -190,6 +192,13 @@ impl Drop for Bench {
     fn drop(&mut self) {
         self.gateways.clear();
         drop(std::fs::remove_dir_all(&self.folder));
+    }
+}
+
+async fn quiet(process: Option<&Watched>) -> Result<()> {
+    match process {
+        Some(process) => process.quiet().await,
+        None => Ok(()),
     }
 }
 

@@ -47,6 +47,25 @@ impl Watched {
         Ok(Duration::from_secs_f64(ticks as f64 / a_second as f64))
     }
 
+    /// Waits until it does nothing: what is left of a session before, such as compressing its recording, is no part of
+    /// the next.
+    pub(crate) async fn quiet(&self) -> Result<()> {
+        const LOOK: Duration = Duration::from_millis(500);
+        let until = Instant::now() + Duration::from_secs(120);
+        let mut before = self.cpu()?;
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let now = self.cpu()?;
+            if now.saturating_sub(before) * 20 <= LOOK {
+                return Ok(());
+            }
+            if Instant::now() > until {
+                bail!("the process in between is busy with nothing to do");
+            }
+            before = now;
+        }
+    }
+
     /// Its resident memory in bytes.
     pub(crate) fn memory(&self) -> Result<u64> {
         let text = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;

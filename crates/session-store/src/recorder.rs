@@ -325,15 +325,23 @@ impl Shared {
             folder,
         };
         let keys = layout::file(&paths.folder, session, Part::Keys);
-        self.begin_keys(&keys, beginning.keys)
-            .map_err(|source| OpenError::Disk { what: "write the wrapped keys", source })?;
-        let begun = Work::begin(Arc::clone(&self.disk), paths.clone(), writer, beginning.header)
-            .and_then(|work| self.disk.sync_folder(&paths.folder).map(|()| work));
-        begun.map_err(|source| {
-            // What could not begin is nobody's; recovery would only find a session that never was.
-            let _removed = [&paths.raw, &keys].map(|path| self.disk.remove(path).is_ok());
-            OpenError::Disk { what: "write the header", source }
-        })
+        let begin_keys = || self.begin_keys(&keys, beginning.keys);
+        // Both wait for the disk, which takes two files that are synced at once in the time of one.
+        let (kept, begun) = std::thread::scope(|scope| {
+            let kept = std::thread::Builder::new().spawn_scoped(scope, begin_keys);
+            let begun =
+                Work::begin(Arc::clone(&self.disk), paths.clone(), writer, beginning.header);
+            let panicked = |_panic| Err(io::Error::other("the thread that wrote them panicked"));
+            (kept.and_then(|thread| thread.join().unwrap_or_else(panicked)), begun)
+        });
+        let begun = begun.and_then(|work| self.disk.sync_folder(&paths.folder).map(|()| work));
+        let error = |what| move |source| OpenError::Disk { what, source };
+        kept.map_err(error("write the wrapped keys"))
+            .and_then(|()| begun.map_err(error("write the header")))
+            .inspect_err(|_error| {
+                // What could not begin is nobody's; recovery would only find a session that never was.
+                let _removed = [&paths.raw, &keys].map(|path| self.disk.remove(path).is_ok());
+            })
     }
 
     fn begin_keys(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
