@@ -9,7 +9,7 @@ use crate::config::Upkeep;
 use crate::evidence::Evidence;
 use ledger_model::Fact;
 use session_record::SessionId;
-use session_store::{Archive, ArchiveError, Condition, Deletion, Disk, Listed, Recordings};
+use session_store::{Archive, ArchiveError, Deletion, Disk, Recordings};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::spawn_blocking;
@@ -95,7 +95,7 @@ impl Keeper {
         };
         for listed in expired.into_iter().filter(|listed| !waiting.contains(&listed.session)) {
             let session = listed.session;
-            if let Err(error) = self.delete_one(evidence, &listed).await {
+            if let Err(error) = self.delete_one(evidence, session).await {
                 tracing::error!(%session, error = chain(&error), "a recording was not deleted");
                 evidence.metrics.upkeep_failure();
             }
@@ -103,15 +103,14 @@ impl Keeper {
         Ok(())
     }
 
-    async fn delete_one(&self, evidence: &Evidence, listed: &Listed) -> Result<(), UpkeepError> {
-        let Condition::Sealed { seal, .. } = &listed.condition else { return Ok(()) };
-        let session = listed.session;
-        let chain = seal.head.chain;
+    async fn delete_one(&self, evidence: &Evidence, session: SessionId) -> Result<(), UpkeepError> {
+        let recordings = self.recordings.clone();
+        let deleting = spawn_blocking(move || recordings.begin_deletion(session)).await??;
+        let chain = deleting.seal().head.chain;
         evidence.append(Fact::RecordingDeleted { session: session.to_string(), chain }).await?;
-        let (recordings, disk) = (self.recordings.clone(), Arc::clone(&self.disk));
-        let why = "its time is over".to_owned();
-        let deletion = Deletion { at_ms: now_ms(), why };
-        let deleted = spawn_blocking(move || recordings.delete(disk.as_ref(), session, deletion));
+        let disk = Arc::clone(&self.disk);
+        let deletion = Deletion { at_ms: now_ms(), why: "its time is over".to_owned() };
+        let deleted = spawn_blocking(move || deleting.finish(disk.as_ref(), deletion));
         let tombstone = deleted.await??;
         if let Some(archive) = &self.archive {
             self.delete_copy(archive, session, &tombstone).await?;

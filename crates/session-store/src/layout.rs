@@ -78,6 +78,11 @@ impl Layout {
         self.root.join("lock")
     }
 
+    /// Held while somebody holds a recording, lets go of one, or deletes one.
+    pub(crate) fn retention_lock(&self) -> PathBuf {
+        self.root.join("retention.lock")
+    }
+
     /// Space that is given up so that recordings can be ended when there is no other.
     pub(crate) fn ballast(&self) -> PathBuf {
         self.root.join("ballast")

@@ -14,6 +14,7 @@ mod clock;
 mod disk;
 mod failure;
 mod files;
+mod folder_lock;
 mod inbox;
 mod key_wrap;
 mod layout;
@@ -44,7 +45,7 @@ pub use recorder::{OpenError, Recorder, RecorderConfig, SettleError, StartError,
 pub use recording::{RecordError, Recording, SealError, Sealed};
 pub use recordings::{Condition, FetchError, Listed, RecordingSource, Recordings};
 pub use recovery::{Found, Loss, Recovered};
-pub use retention::{Deletion, Hold, RetentionError, Tombstone};
+pub use retention::{Deleting, Deletion, Hold, RetentionError, Tombstone};
 pub use session::Position;
 pub use space::{Space, SpaceLevel, Watermarks};
 pub use work::NotSealed;

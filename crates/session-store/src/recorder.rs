@@ -3,6 +3,7 @@
 use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::files::Files;
+use crate::folder_lock::FolderLock;
 use crate::inbox::locked;
 use crate::key_wrap::{KeysFileError, Readers, WrapError};
 use crate::layout::{self, Layout, Part};
@@ -16,7 +17,7 @@ use crate::writers::{Watch, WatchGiven, Writers};
 use session_record::{
     BeginError, Compartment, ContentKey, Header, KeyPair, Opening, Seal, SessionId, State, Writer,
 };
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -71,7 +72,7 @@ pub(crate) struct Shared {
     openers: Arc<Semaphore>,
     pub(crate) packers: Arc<Semaphore>,
     /// Kept so that no other recorder takes the folder.
-    _lock: Locked,
+    _lock: FolderLock,
 }
 
 /// A recorder cannot start.
@@ -191,17 +192,8 @@ impl Recorder {
             Writers::start(config.n_writers, Arc::clone(&watch)).map_err(StartError::Threads)?;
         let (openers, packers) =
             (Arc::new(Semaphore::new(N_OPENERS)), Arc::new(Semaphore::new(N_PACKERS)));
-        let shared = Shared {
-            config,
-            layout,
-            clock,
-            disk,
-            watch,
-            writers,
-            openers,
-            packers,
-            _lock: Locked(lock),
-        };
+        let shared =
+            Shared { config, layout, clock, disk, watch, writers, openers, packers, _lock: lock };
         Ok((Self { shared: Arc::new(shared) }, recovered))
     }
 
@@ -364,37 +356,16 @@ pub fn random() -> Option<[u8; 32]> {
     aws_lc_rs::rand::fill(&mut bytes).ok().map(|()| bytes)
 }
 
-/// A folder's lock. It is given back by name, because a process that is just being started holds copies of all files
-/// for a moment.
-#[derive(Debug)]
-struct Locked(File);
-
-impl Drop for Locked {
-    fn drop(&mut self) {
-        // The lock goes with the file otherwise.
-        drop(self.0.unlock());
-    }
-}
-
 /// Makes the folders and takes the lock.
-fn prepare(disk: &dyn Disk, layout: &Layout) -> Result<File, StartError> {
+fn prepare(disk: &dyn Disk, layout: &Layout) -> Result<FolderLock, StartError> {
     for path in [layout.open_folder(), layout.sealed_folder()] {
         let failed = |source| StartError::Folder { what: "make", path: path.clone(), source };
         disk.make_folder(&path).and_then(|()| disk.sync_folder(layout.root())).map_err(failed)?;
     }
     let path = layout.lock();
     let failed = |source| StartError::Folder { what: "lock", path: path.clone(), source };
-    let lock = fs::OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(failed)?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(StartError::Taken { path: layout.root().to_owned() }),
-        Err(TryLockError::Error(source)) => Err(failed(source)),
-    }
+    let taken = || StartError::Taken { path: layout.root().to_owned() };
+    FolderLock::take(&path).map_err(failed)?.ok_or_else(taken)
 }
 
 /// Without a ballast recordings are ended in what each has reserved; so failing to make one is not an error.

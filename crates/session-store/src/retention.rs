@@ -1,11 +1,13 @@
 //! How long recordings are kept, who holds them longer, and what is left of those that were deleted.
 //!
-//! Deleting is two steps for whoever does it: [`Recordings::expired`] says what may go, the ledger is told, and
-//! [`Recordings::delete`] removes it. The wrapped keys go first and for good: where copies of a recording are in
-//! storage that keeps them, they are noise from then on.
+//! Deleting is three steps for whoever does it: [`Recordings::expired`] says what may go, [`Recordings::begin_deletion`]
+//! that nobody holds it and nobody can until that is dropped, then the ledger is told, and [`Deleting::finish`] removes
+//! it. The wrapped keys go first and for good: where copies of a recording are in storage that keeps them, they
+//! are noise from then on.
 
 use crate::disk::{Disk, write_whole};
 use crate::files::Files;
+use crate::folder_lock::FolderLock;
 use crate::layout::{self, Part};
 use crate::recordings::{Condition, FetchError, Listed, Recordings};
 use serde::{Deserialize, Serialize};
@@ -56,6 +58,16 @@ struct Holds {
 pub struct Deletion {
     pub at_ms: i64,
     pub why: String,
+}
+
+/// A settled recording that nobody holds. While it lives nobody can hold one, in any process.
+#[derive(Debug)]
+pub struct Deleting {
+    session: SessionId,
+    opened_at_ms: i64,
+    seal: Box<Seal>,
+    files: Files,
+    _alone: FolderLock,
 }
 
 /// A recording was not held, let go, or deleted.
@@ -113,6 +125,7 @@ impl Recordings {
         session: SessionId,
         hold: Hold,
     ) -> Result<(), RetentionError> {
+        let _alone = self.alone(session)?;
         let mut holds = self.holds(session)?;
         holds.retain(|other| other.by != hold.by);
         holds.push(hold);
@@ -126,6 +139,7 @@ impl Recordings {
         session: SessionId,
         by: &str,
     ) -> Result<(), RetentionError> {
+        let _alone = self.alone(session)?;
         let mut holds = self.holds(session)?;
         let n_before = holds.len();
         holds.retain(|hold| hold.by != by);
@@ -133,6 +147,11 @@ impl Recordings {
             return Err(RetentionError::NotHeld { session, by: by.to_owned() });
         }
         self.write_holds(disk, session, holds)
+    }
+
+    fn alone(&self, session: SessionId) -> Result<FolderLock, RetentionError> {
+        let locked = FolderLock::wait_for(&self.layout.retention_lock());
+        locked.map_err(|source| RetentionError::Disk { what: "lock what holds", session, source })
     }
 
     fn write_holds(
@@ -172,13 +191,10 @@ impl Recordings {
         Ok(open.recording().is_none() && self.files(session)?.recording().is_some())
     }
 
-    /// Removes a settled recording for good, unless somebody holds it. What is left says that it was there.
-    pub fn delete(
-        &self,
-        disk: &dyn Disk,
-        session: SessionId,
-        deletion: Deletion,
-    ) -> Result<Tombstone, RetentionError> {
+    /// Makes sure that a recording may be deleted, until what this gives is dropped. Waits while somebody else holds
+    /// or deletes a recording.
+    pub fn begin_deletion(&self, session: SessionId) -> Result<Deleting, RetentionError> {
+        let alone = self.alone(session)?;
         if let Some(Hold { by, why, at_ms: _ }) = self.holds(session)?.pop() {
             return Err(RetentionError::Held { session, by, why });
         }
@@ -189,14 +205,7 @@ impl Recordings {
             return Err(RetentionError::NotSettled(session));
         };
         let files = self.files(session)?;
-        let tombstone = tombstone(session, opening.at_ms, &seal, deletion);
-        let failed = |source| RetentionError::Disk { what: "delete", session, source };
-        let recording = files.recording().ok_or(FetchError::NoRecording(session))?;
-        let json = serde_json::to_vec_pretty(&tombstone).map_err(|source| failed(source.into()))?;
-        write_whole(disk, &recording.with_extension(Part::Tombstone.extension()), &json)
-            .map_err(failed)?;
-        remove(disk, &files).map_err(failed)?;
-        Ok(tombstone)
+        Ok(Deleting { session, opened_at_ms: opening.at_ms, seal, files, _alone: alone })
     }
 
     /// What is left of every recording that was deleted.
@@ -215,6 +224,27 @@ impl Recordings {
             }
         }
         Ok(tombstones)
+    }
+}
+
+impl Deleting {
+    /// What the recording's seal says of its end.
+    #[must_use]
+    pub fn seal(&self) -> &Seal {
+        &self.seal
+    }
+
+    /// Removes the recording for good. What is left says that it was there.
+    pub fn finish(self, disk: &dyn Disk, deletion: Deletion) -> Result<Tombstone, RetentionError> {
+        let Self { session, opened_at_ms, seal, files, _alone } = self;
+        let tombstone = tombstone(session, opened_at_ms, &seal, deletion);
+        let failed = |source| RetentionError::Disk { what: "delete", session, source };
+        let recording = files.recording().ok_or(FetchError::NoRecording(session))?;
+        let json = serde_json::to_vec_pretty(&tombstone).map_err(|source| failed(source.into()))?;
+        write_whole(disk, &recording.with_extension(Part::Tombstone.extension()), &json)
+            .map_err(failed)?;
+        remove(disk, &files).map_err(failed)?;
+        Ok(tombstone)
     }
 }
 

@@ -120,7 +120,8 @@ async fn a_deleted_recording_leaves_a_tombstone_and_a_copy_that_nobody_can_read(
     let expired = recordings.expired(ended_ms).expect("a list");
     assert_eq!(expired.iter().map(|listed| listed.session).collect::<Vec<_>>(), [SESSION]);
     let deletion = Deletion { at_ms: 1, why: "older than 365 days".to_owned() };
-    let tombstone = recordings.delete(disk.as_ref(), SESSION, deletion).expect("deleted");
+    let deleting = recordings.begin_deletion(SESSION).expect("nobody holds it");
+    let tombstone = deleting.finish(disk.as_ref(), deletion).expect("deleted");
     archive.delete(SESSION, &tombstone).await.expect("deleted there");
     assert_eq!(recordings.tombstones().expect("tombstones"), [tombstone]);
     let gone = recordings.keys_file(SESSION);
@@ -140,11 +141,24 @@ async fn a_recording_that_is_held_is_not_deleted() {
     recordings.lift(&RealDisk, SESSION, "ada").expect("lifted");
     assert_eq!(recordings.holds(SESSION).expect("holds"), [hold("bob")]);
     assert!(recordings.expired(i64::MAX).expect("a list").is_empty());
-    let deletion = || Deletion { at_ms: 1, why: "old".to_owned() };
-    let refused = recordings.delete(&RealDisk, SESSION, deletion());
+    let refused = recordings.begin_deletion(SESSION);
     assert!(matches!(refused, Err(RetentionError::Held { .. })), "{refused:?}");
     recordings.lift(&RealDisk, SESSION, "bob").expect("lifted");
-    recordings.delete(&RealDisk, SESSION, deletion()).expect("deleted");
+    let deleting = recordings.begin_deletion(SESSION).expect("nobody holds it");
+    // Who comes too late waits, and hears that there is nothing to hold.
+    let late = {
+        let (recordings, hold) = (recordings.clone(), hold("cid"));
+        std::thread::spawn(move || recordings.hold(&RealDisk, SESSION, hold))
+    };
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    assert!(!late.is_finished(), "a recording is held while it is deleted");
+    let deletion = Deletion { at_ms: 1, why: "old".to_owned() };
+    deleting.finish(&RealDisk, deletion).expect("deleted");
+    let late = late.join().expect("no panic");
+    let is_gone = |error: &RetentionError| {
+        matches!(error, RetentionError::Fetch(FetchError::NoRecording(SESSION)))
+    };
+    assert!(late.as_ref().is_err_and(is_gone), "{late:?}");
     let source = recordings.source(SESSION);
     assert!(source.is_err_and(|error| matches!(error, FetchError::NoRecording(SESSION))));
 }

@@ -26,7 +26,8 @@ async fn notes_follow_their_recording() {
     assert!(recordings.add_note(&RealDisk, session, note(&"x".repeat(9000))).is_err());
     assert!(recordings.add_note(&RealDisk, SessionId(8), note("nobody's")).is_err());
     let deletion = Deletion { at_ms: 1, why: "over".to_owned() };
-    recordings.delete(&RealDisk, session, deletion).expect("deleted");
+    let deleting = recordings.begin_deletion(session).expect("nobody holds it");
+    deleting.finish(&RealDisk, deletion).expect("deleted");
     let left: Vec<_> = walk(folder.path());
     assert!(!left.iter().any(|name| name.ends_with(".notes")), "{left:?}");
 }

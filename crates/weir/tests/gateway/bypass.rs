@@ -1,5 +1,6 @@
 //! Past the gateway: refused for cluster admins too, and found in the audit log where it happened all the same.
 
+use crate::verbs::debug;
 use crate::world::{GATEWAY, World, said};
 use serde_json::{Value, json};
 use std::fs;
@@ -9,6 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 const CALLS: usize = 500;
 /// Of these, ports that are forwarded, one after the other.
 const FORWARDS: usize = 5;
+/// And containers to debug with, each of which is two calls: one makes it, one attaches to it.
+const DEBUGS: usize = 10;
 
 #[test]
 fn what_passes_the_gateway_is_refused_or_found() {
@@ -94,7 +97,7 @@ fn mixed_calls(world: &World) {
             scope.spawn(|| {
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= CALLS - FORWARDS {
+                    if number >= CALLS - FORWARDS - 2 * DEBUGS {
                         return;
                     }
                     let mut command = world.client("kubectl", "ann");
@@ -109,6 +112,9 @@ fn mixed_calls(world: &World) {
     for _ in 0..FORWARDS {
         let answer = world.forward("ann", "web", 8080, "GET /hostname HTTP/1.0\r\n\r\n");
         assert!(answer.ends_with("web"), "{answer:?}");
+    }
+    for number in 0..DEBUGS {
+        debug(world, &["shell", "-c", &format!("mixed{number}")]);
     }
 }
 

@@ -21,15 +21,9 @@ pub(crate) fn all(world: &World) {
         let text = said(&output);
         assert!(output.status.success() && text.contains(expected), "{arguments:?}: {text}");
     };
-    // What a container says just before it ends, the runtime may keep from who is attached: it waits for one more word.
-    let echo = ["--", "sh", "-c", "while read word; do echo from-$word; done"];
-    let told = |arguments: &[&str]| {
-        let mut command = world.client("kubectl", "ann");
-        heard(command.args([arguments, &echo].concat()), "42\n", "from-42");
-    };
-    told(&["debug", "shell", IMAGE, NEVER, "-i", "-c", "probe"]);
-    told(&["debug", "node/node1", IMAGE, NEVER, "-i"]);
-    told(&["run", "once", IMAGE, NEVER, "-i", "--rm", "--restart=Never", "--command"]);
+    debug(world, &["shell", "-c", "probe"]);
+    debug(world, &["node/node1"]);
+    conversed(world, &["run", "once", IMAGE, NEVER, "-i", "--rm", "--restart=Never", "--command"]);
     attached(world);
     let raw = |path: &str| ["get", "--raw", path].map(str::to_owned);
     for (path, expected) in [
@@ -44,6 +38,18 @@ pub(crate) fn all(world: &World) {
     let watched = run(&["wait", "--for=condition=Ready", "pod/web", "--timeout=20s"]);
     assert!(watched.status.success(), "{}", said(&watched));
     recorded(world);
+}
+
+/// A container beside what is named, in which somebody says something.
+pub(crate) fn debug(world: &World, what: &[&str]) {
+    conversed(world, &[&["debug"], what, &[IMAGE, NEVER, "-i"]].concat());
+}
+
+fn conversed(world: &World, arguments: &[&str]) {
+    // What a container says just before it ends, the runtime may keep from who is attached: it waits for one more word.
+    let echo = ["--", "sh", "-c", "while read word; do echo from-$word; done"];
+    let mut command = world.client("kubectl", "ann");
+    heard(command.args([arguments, &echo].concat()), "42\n", "from-42");
 }
 
 /// Says something to a command, and leaves when it has heard the answer.
