@@ -31,6 +31,11 @@ pub(crate) fn through_every_combination(world: &World) {
         world.until("the session is sealed", || evidence::sealed(world).len() > before.len());
         let new = evidence::sealed(world).difference(&before).copied().next().unwrap();
         assert!(recorded(world, new) == [sum, sum] && came == sum, "{what}: {mib} MiB differ");
+        let keys = [world.key("shown.key"), world.key("typed.key")];
+        let verify = ["--identity", &keys[0], "--identity", &keys[1]];
+        let verified =
+            world.weir(&[["sessions", "verify", &new.to_string()].as_slice(), &verify].concat());
+        assert!(verified.status.success(), "{what}: {}", said(&verified));
     }
 }
 
