@@ -118,6 +118,7 @@ fn sessions_are_decoded() {
     "#]]
     .assert_eq(&found("websocket", fuzz::websocket_events));
     expect![[r#"
+        client-both-ended 7
         client-forward-script 7
         client-go-forward 6
         client-go-terminal 3
