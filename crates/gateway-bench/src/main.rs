@@ -3,13 +3,15 @@
 //! One run stands all ways side by side: a client that speaks TLS and WebSocket to an API server directly, through a
 //! process that only copies bytes, and through gateways that record into memory and, in each mode, onto a disk.
 //! Client and API server are this process; what is in between is a process of its own, so that its memory
-//! and CPU time are its own. Deliberately absent: real clients, whose own time would hide what is measured.
+//! and CPU time are its own. `kubectl` goes the same ways: its own time would hide what a session costs, and is what
+//! people wait for.
 #![expect(clippy::print_stdout, reason = "a bench prints")]
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
 
 mod certificates;
 mod client;
 mod gateway;
+mod kubectl;
 mod measures;
 mod process;
 mod splice;
@@ -19,11 +21,12 @@ use anyhow::{Context as _, Result, bail};
 use certificates::Certificates;
 use client::{Key, Target};
 use gateway::{Gateway, Recording};
+use kubectl::Kubectl;
 use measures::{Bulk, Sample};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use process::Watched;
 use rustls::ClientConfig;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
@@ -32,6 +35,8 @@ const LINES: usize = 1000;
 const OPENINGS: usize = 300;
 const BULK_BYTES: u64 = 1 << 30;
 const IDLE_SESSIONS: usize = 5000;
+const EXECS: usize = 40;
+const EXEC_BULK_BYTES: u64 = 256 << 20;
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -41,13 +46,18 @@ fn main() -> Result<()> {
         ["splice", listen, upstream] => {
             runtime.block_on(splice::serve(listen.parse()?, upstream.parse()?))
         }
-        [weir, names @ ..] => runtime.block_on(measure(&PathBuf::from(weir), names)),
-        [] => bail!("usage: gateway-bench WEIR [echo] [open] [bulk] [idle]"),
+        [weir, kubectl, names @ ..] => {
+            runtime.block_on(measure(&PathBuf::from(weir), &PathBuf::from(kubectl), names))
+        }
+        [_] | [] => {
+            bail!("usage: gateway-bench WEIR KUBECTL [echo] [open] [bulk] [kubectl] [idle]")
+        }
     }
 }
 
 struct Bench {
     tls: Arc<ClientConfig>,
+    kubectl: Kubectl,
     direct: Target,
     splice: (Target, Watched),
     /// In the order of [`Recording::ALL`].
@@ -55,12 +65,12 @@ struct Bench {
     folder: PathBuf,
 }
 
-async fn measure(weir: &std::path::Path, names: &[&str]) -> Result<()> {
+async fn measure(weir: &Path, kubectl: &Path, names: &[&str]) -> Result<()> {
     raise_files()?;
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
         bail!("a cryptography was installed before");
     }
-    let bench = Bench::start(weir).await?;
+    let bench = Bench::start(weir, kubectl).await?;
     let wanted = |name: &str| names.is_empty() || names.contains(&name);
     if wanted("echo") {
         bench.echo(Key::Letter, KEYS).await?;
@@ -71,6 +81,9 @@ async fn measure(weir: &std::path::Path, names: &[&str]) -> Result<()> {
     }
     if wanted("bulk") {
         bench.bulk().await?;
+    }
+    if wanted("kubectl") {
+        bench.kubectl().await?;
     }
     if wanted("idle") {
         bench.idle().await?;
@@ -85,7 +98,7 @@ fn raise_files() -> Result<()> {
 }
 
 impl Bench {
-    async fn start(weir: &std::path::Path) -> Result<Self> {
+    async fn start(weir: &Path, kubectl: &Path) -> Result<Self> {
         let folder =
             std::env::temp_dir().join(format!("weir-gateway-bench-{}", std::process::id()));
         let certificates = Certificates::make(&folder.join("certificates"))?;
@@ -99,7 +112,9 @@ impl Bench {
             .map(|recording| Gateway::start(weir, &folder, &certificates, upstream, recording))
             .collect::<Result<_>>()?;
         let tls = certificates.client()?;
-        Ok(Self { tls, direct: Target { address: upstream, base: "" }, splice, gateways, folder })
+        let kubectl = Kubectl::new(kubectl, &certificates);
+        let direct = Target { address: upstream, base: "" };
+        Ok(Self { tls, kubectl, direct, splice, gateways, folder })
     }
 
     fn ways(&self) -> Vec<(String, Target, Option<&Watched>)> {
@@ -169,6 +184,26 @@ impl Bench {
             let (down, down_core) = rates(&down);
             let (up, up_core) = rates(&up);
             println!("{name:<22}{down:>10.0}{down_core:>12}{up:>10.0}{up_core:>12}");
+        }
+        Ok(())
+    }
+
+    async fn kubectl(&self) -> Result<()> {
+        println!(
+            "kubectl exec, {EXECS} times on each way in turn, ms; then 256 MiB, MiB/s by the clock"
+        );
+        println!("{:<22}{:>8}{:>10}{:>12}{:>10}", "", "p50", "p95", "added p50", "MiB/s");
+        let ways = self.ways();
+        let targets: Vec<Target> = ways.iter().map(|(_, target, _)| target.clone()).collect();
+        let samples = self.kubectl.execs(&targets, EXECS).await?;
+        let direct = samples.first().map_or(0.0, |sample| micros(sample, 500));
+        for ((name, target, process), sample) in ways.iter().zip(&samples) {
+            quiet(*process).await?;
+            let bulk = self.kubectl.exec(target, EXEC_BULK_BYTES).await?;
+            let rate = (EXEC_BULK_BYTES >> 20) as f64 / bulk.as_secs_f64();
+            let (half, most) = (micros(sample, 500), micros(sample, 950));
+            let added = (half - direct) / 1e3;
+            println!("{name:<22}{:>8.1}{:>10.1}{added:>12.1}{rate:>10.0}", half / 1e3, most / 1e3);
         }
         Ok(())
     }

@@ -2,13 +2,15 @@
 
 use crate::workspace;
 use anyhow::{Context, Result, bail};
+use cluster_testbed::Part;
 use std::path::Path;
 use std::process::Command;
 
 pub(super) fn measure(root: &Path, parts: &[&str]) -> Result<()> {
     let weir = workspace::build(root, "weir", "release")?;
     let bench = workspace::build(root, "gateway-bench", "release")?;
-    run(Command::new(bench).arg(weir).args(parts))
+    let kubectl = Part::Kubernetes.program("kubectl")?;
+    run(Command::new(bench).arg(weir).arg(kubectl).args(parts))
 }
 
 /// The recorder alone, without a network.
