@@ -6,8 +6,8 @@ use oidc_testbed::sign_in;
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
+use test_folder::TestFolder;
 use tokio::sync::oneshot;
 
 fn of(provider: &oidc_testbed::Provider) -> SignIn {
@@ -47,33 +47,19 @@ fn claims(tokens: &Tokens) -> Value {
     serde_json::from_slice(&payload).unwrap()
 }
 
-struct Folder(PathBuf);
-
-impl Folder {
-    /// What a run that was killed left under the same name goes first.
-    fn new() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path =
-            std::env::temp_dir().join(format!("weir-login-test-{}-{count}", std::process::id()));
-        drop(std::fs::remove_dir_all(&path));
-        Self(path)
-    }
-
-    fn file(&self) -> PathBuf {
-        let files = std::fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().path());
-        files.into_iter().find(|path| path.extension().is_some_and(|end| end == "json")).unwrap()
-    }
+/// The only file of tokens that there is.
+fn file(folder: &TestFolder) -> PathBuf {
+    let files = std::fs::read_dir(place(folder)).unwrap().map(|entry| entry.unwrap().path());
+    files.into_iter().find(|path| path.extension().is_some_and(|end| end == "json")).unwrap()
 }
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        drop(std::fs::remove_dir_all(&self.0));
-    }
+/// Where nothing is yet.
+fn place(folder: &TestFolder) -> PathBuf {
+    folder.join("cache")
 }
 
-fn locked(folder: &Folder, sign_in: &SignIn) -> Locked {
-    Cache::new(&folder.0, sign_in).lock().unwrap()
+fn locked(folder: &TestFolder, sign_in: &SignIn) -> Locked {
+    Cache::new(&place(folder), sign_in).lock().unwrap()
 }
 
 #[tokio::test]
@@ -108,7 +94,7 @@ async fn a_person_with_another_machine_signs_in() {
 #[tokio::test]
 async fn what_was_kept_is_given_refreshed_and_then_over() {
     let provider = oidc_testbed::Provider::start().await.unwrap();
-    let (folder, sign_in) = (Folder::new(), of(&provider));
+    let (folder, sign_in) = (TestFolder::new(), of(&provider));
     let cache = locked(&folder, &sign_in);
     assert_eq!(kept(&sign_in, &cache, now()).await.unwrap(), None);
     let first = with_browser(&provider, "ada").await;
@@ -131,7 +117,7 @@ async fn what_was_kept_is_given_refreshed_and_then_over() {
 #[tokio::test]
 async fn a_provider_that_is_away_ends_no_sign_in() {
     let mut provider = oidc_testbed::Provider::start().await.unwrap();
-    let (folder, sign_in) = (Folder::new(), of(&provider));
+    let (folder, sign_in) = (TestFolder::new(), of(&provider));
     let cache = locked(&folder, &sign_in);
     let tokens = with_browser(&provider, "ada").await;
     cache.write(&tokens).unwrap();
@@ -145,13 +131,13 @@ async fn a_provider_that_is_away_ends_no_sign_in() {
 #[tokio::test]
 async fn tokens_are_for_their_owner_alone() {
     let provider = oidc_testbed::Provider::start().await.unwrap();
-    let (folder, sign_in) = (Folder::new(), of(&provider));
+    let (folder, sign_in) = (TestFolder::new(), of(&provider));
     let tokens = with_browser(&provider, "ada").await;
     let cache = locked(&folder, &sign_in);
     cache.write(&tokens).unwrap();
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    let file = folder.file();
-    assert_eq!((mode(&file), mode(&folder.0)), (0o600, 0o700));
+    let file = file(&folder);
+    assert_eq!((mode(&file), mode(&place(&folder))), (0o600, 0o700));
     // As somebody else's umask or copy would leave it.
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
     let error = cache.read().unwrap_err().to_string();
@@ -176,13 +162,13 @@ async fn tokens_are_for_their_owner_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn several_at_once_refresh_once() {
     let provider = oidc_testbed::Provider::start().await.unwrap();
-    let (folder, sign_in) = (Folder::new(), of(&provider));
+    let (folder, sign_in) = (TestFolder::new(), of(&provider));
     let mut tokens = with_browser(&provider, "ada").await;
     // It has ended.
     tokens.expires_at = 0;
     locked(&folder, &sign_in).write(&tokens).unwrap();
     let asked = provider.requests("/token").await.unwrap();
-    let cache = Cache::new(&folder.0, &sign_in);
+    let cache = Cache::new(&place(&folder), &sign_in);
     let mut tasks = Vec::new();
     for _ in 0..4 {
         let (cache, sign_in) = (cache.clone(), sign_in.clone());

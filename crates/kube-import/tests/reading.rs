@@ -3,34 +3,10 @@
 use kube_import::{ImportError, Imported, Input, Options, codes, import, read_texts};
 use std::fs;
 use std::path::{Path, PathBuf};
+use test_folder::TestFolder;
 
-/// A folder of its own that goes away with the test.
-struct Folder(PathBuf);
-
-#[expect(clippy::expect_used, reason = "without a temporary folder there is no test")]
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("kube-import-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).expect("a temporary folder can be made");
-        Self(path)
-    }
-
-    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
-        let path = self.0.join(name);
-        let parent = path.parent().map_or(Ok(()), fs::create_dir_all);
-        parent.and_then(|()| fs::write(path, bytes)).expect("a temporary file can be written");
-    }
-
-    fn input(&self) -> Input {
-        Input::Path(self.0.clone())
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // A folder that stays behind does no harm, and the next run overwrites it.
-        drop(fs::remove_dir_all(&self.0));
-    }
+fn input(folder: &TestFolder) -> Input {
+    Input::Path(folder.path().to_owned())
 }
 
 fn pod(name: &str) -> String {
@@ -44,15 +20,15 @@ fn file_names(imported: &Imported, folder: &Path) -> Vec<String> {
 
 #[test]
 fn a_folder_is_read_in_order_of_names_and_only_its_manifests() {
-    let folder = Folder::new("order");
+    let folder = TestFolder::new();
     folder.write("b.yaml", pod("b"));
     folder.write("a/z.yml", pod("z"));
     folder.write("c.json", pod("c"));
     folder.write("notes.txt", "not read");
     folder.write("a/deep/er/d.yaml", pod("d"));
-    let imported = import(&[folder.input()], &Options::default()).unwrap();
+    let imported = import(&[input(&folder)], &Options::default()).unwrap();
     assert_eq!(
-        file_names(&imported, &folder.0),
+        file_names(&imported, folder.path()),
         ["a/deep/er/d.yaml", "a/z.yml", "b.yaml", "c.json"]
     );
     assert_eq!((imported.findings, imported.snapshot.pods.len()), (vec![], 4));
@@ -60,32 +36,32 @@ fn a_folder_is_read_in_order_of_names_and_only_its_manifests() {
 
 #[test]
 fn links_may_lead_in_circles_and_a_file_is_read_once() {
-    let folder = Folder::new("links");
+    let folder = TestFolder::new();
     folder.write("a/p.yaml", pod("p"));
     let link = |to: &str, from: &str| {
-        let from = folder.0.join(from);
+        let from = folder.path().join(from);
         drop(fs::remove_file(&from));
-        std::os::unix::fs::symlink(folder.0.join(to), from).unwrap();
+        std::os::unix::fs::symlink(folder.path().join(to), from).unwrap();
     };
     link("", "a/loop");
     link("a/p.yaml", "q.yaml");
-    let inputs = [folder.input(), folder.input(), Input::Path(folder.0.join("a/p.yaml"))];
+    let inputs = [input(&folder), input(&folder), Input::Path(folder.path().join("a/p.yaml"))];
     let imported = import(&inputs, &Options::default()).unwrap();
     assert_eq!((imported.findings, imported.snapshot.pods.len()), (vec![], 1));
 }
 
 #[test]
 fn a_file_given_by_name_may_have_any_ending() {
-    let folder = Folder::new("ending");
+    let folder = TestFolder::new();
     folder.write("dump", pod("p"));
-    let input = Input::Path(folder.0.join("dump"));
+    let input = Input::Path(folder.path().join("dump"));
     assert_eq!(import(&[input], &Options::default()).unwrap().snapshot.pods.len(), 1);
 }
 
 #[test]
 fn an_empty_folder_is_warned_of() {
-    let folder = Folder::new("empty");
-    let imported = import(&[folder.input()], &Options::default()).unwrap();
+    let folder = TestFolder::new();
+    let imported = import(&[input(&folder)], &Options::default()).unwrap();
     assert_eq!(imported.findings[0].code, codes::NOTHING_TO_READ);
     assert!(!imported.has_errors());
 }
@@ -99,13 +75,13 @@ fn what_is_missing_is_named() {
 
 #[test]
 fn files_that_are_no_text_do_not_hide_the_others() {
-    let folder = Folder::new("text");
+    let folder = TestFolder::new();
     folder.write("a.yaml", b"a: b\nc: \xffd");
     folder.write("b.yaml", b"\xff\xfea\0");
     folder.write("c.yaml", b"\xfe\xff\0a");
     folder.write("d.yaml", b"\xef\xbb\xbfapiVersion: v1\nkind: Pod\nmetadata: {name: d}\n");
     folder.write("e.yaml", b"a:\n  \xf0\x9f");
-    let imported = import(&[folder.input()], &Options::default()).unwrap();
+    let imported = import(&[input(&folder)], &Options::default()).unwrap();
     let places: Vec<_> = imported
         .findings
         .iter()
@@ -118,10 +94,10 @@ fn files_that_are_no_text_do_not_hide_the_others() {
 
 #[test]
 fn a_duplicate_names_both_places() {
-    let folder = Folder::new("duplicate");
+    let folder = TestFolder::new();
     folder.write("a.yaml", pod("p"));
     folder.write("b.yaml", format!("\n{}", pod("p")));
-    let imported = import(&[folder.input()], &Options::default()).unwrap();
+    let imported = import(&[input(&folder)], &Options::default()).unwrap();
     let finding = &imported.findings[0];
     assert_eq!(finding.code, codes::DUPLICATE_OBJECT);
     let place = |span: Option<_>| imported.files.place(span.unwrap());
@@ -148,11 +124,11 @@ fn many_documents_are_read_in_parallel_in_order() {
 
 #[test]
 fn texts_for_other_readers() {
-    let folder = Folder::new("texts");
+    let folder = TestFolder::new();
     folder.write("a.yaml", "kind: PolicyTest\n");
     folder.write("b.yaml", "\0");
     let mut files = finding_model::SourceFiles::default();
-    let (texts, findings) = read_texts(&[folder.input()], &Options::default(), &mut files).unwrap();
+    let (texts, findings) = read_texts(&[input(&folder)], &Options::default(), &mut files).unwrap();
     assert_eq!((texts.len(), findings.len()), (1, 1));
     assert_eq!(texts[0].text, "kind: PolicyTest\n");
     assert!(files.name(texts[0].file).ends_with("a.yaml"));

@@ -9,6 +9,7 @@ use session_record::{
 };
 use session_replay::{FileList, Screen};
 use std::process::{Command, Stdio};
+use test_folder::TestFolder;
 
 fn opening(terminal: bool) -> Opening {
     Opening {
@@ -221,8 +222,8 @@ fn a_cast_shows_what_the_screen_showed() {
 
 #[test]
 fn files_are_called_after_what_is_in_them() {
-    let folder = std::env::temp_dir().join(format!("weir-extract-{}", std::process::id()));
-    let _left_by_a_crash = std::fs::remove_dir_all(&folder).is_ok();
+    let place = TestFolder::new();
+    let folder = place.join("extracted");
     let mut builder = tar::Builder::new(Vec::new());
     for (path, content) in
         [("../../etc/passwd", &b"x"[..]), ("/abs", b"y"), ("a", b"x"), ("empty", b"")]

@@ -6,25 +6,22 @@ use oidc_testbed::{Provider, sign_in};
 use serde_json::Value;
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use test_folder::TestFolder;
 
 struct Person {
     provider: Provider,
     runtime: tokio::runtime::Runtime,
-    folder: PathBuf,
+    folder: TestFolder,
 }
 
 impl Person {
-    fn new(name: &str) -> Self {
+    fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         let provider = runtime.block_on(Provider::start()).unwrap();
-        let name = format!("weir-login-command-{name}-{}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        // What a run that was killed left under the same name.
-        drop(std::fs::remove_dir_all(&folder));
-        std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join("id.pem"), provider.authority()).unwrap();
+        let folder = TestFolder::new();
+        folder.write("id.pem", provider.authority());
         Self { provider, runtime, folder }
     }
 
@@ -43,7 +40,11 @@ impl Person {
         let weir = Path::new(env!("CARGO_BIN_EXE_weir")).parent().unwrap();
         let mut path = OsString::from(weir);
         path.push(":/usr/bin:/bin");
-        command.env_clear().env("PATH", path).env("HOME", &self.folder).env("BROWSER", "none");
+        command
+            .env_clear()
+            .env("PATH", path)
+            .env("HOME", self.folder.path())
+            .env("BROWSER", "none");
     }
 
     /// Runs a command that has the person sign in, who does.
@@ -75,19 +76,13 @@ impl Person {
     }
 }
 
-impl Drop for Person {
-    fn drop(&mut self) {
-        drop(std::fs::remove_dir_all(&self.folder));
-    }
-}
-
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
 #[test]
 fn kubectl_sends_the_token_of_whoever_signed_in() {
-    let ada = Person::new("kubectl");
+    let ada = Person::new();
     let server = format!("{}/test/gateway", ada.provider.issuer());
     let mut login = ada.weir(&["login", "--write-kubeconfig", "--server", &server]);
     login.arg("--server-authority").arg(ada.folder.join("id.pem"));
@@ -119,7 +114,7 @@ fn kubectl_sends_the_token_of_whoever_signed_in() {
 
 #[test]
 fn where_nobody_is_there_nobody_is_asked() {
-    let ada = Person::new("nobody");
+    let ada = Person::new();
     let quietly = |arguments: &[&str]| {
         let mut command = ada.weir(arguments);
         let info = r#"{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","spec":{"interactive":false}}"#;
@@ -141,7 +136,7 @@ fn where_nobody_is_there_nobody_is_asked() {
 
 #[test]
 fn what_cannot_be_written_is_said_before_anybody_signs_in() {
-    let ada = Person::new("first");
+    let ada = Person::new();
     let kubeconfig = ada.folder.join("config");
     std::fs::write(&kubeconfig, "kind: Pod\n").unwrap();
     let said = |server: &str| {

@@ -11,10 +11,10 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::Value;
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use test_folder::TestFolder;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
@@ -49,7 +49,7 @@ pub(crate) struct Server {
     authority: String,
     notes: Arc<Notes>,
     task: JoinHandle<()>,
-    folder: PathBuf,
+    folder: TestFolder,
 }
 
 struct Tls {
@@ -99,7 +99,7 @@ impl Server {
         });
         let tls = Tls { listener, acceptor: TlsAcceptor::from(Arc::new(config)) };
         let task = tokio::spawn(async move { axum::serve(tls, app).await.unwrap() });
-        Self { address, authority: certificate.pem(), notes, task, folder: folder() }
+        Self { address, authority: certificate.pem(), notes, task, folder: TestFolder::new() }
     }
 
     pub(crate) fn answers(&self, answer: Answer) {
@@ -166,17 +166,5 @@ impl Notes {
 impl Drop for Server {
     fn drop(&mut self) {
         self.task.abort();
-        drop(std::fs::remove_dir_all(&self.folder));
     }
-}
-
-/// What a run that was killed left under the same name goes first.
-fn folder() -> PathBuf {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let name = format!("weir-access-checks-test-{}-{count}", std::process::id());
-    let path = std::env::temp_dir().join(name);
-    drop(std::fs::remove_dir_all(&path));
-    std::fs::create_dir_all(Path::new(&path)).unwrap();
-    path
 }

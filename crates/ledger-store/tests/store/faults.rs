@@ -1,12 +1,13 @@
 //! A disk that is full or broken, at every change that a ledger makes to its files: nothing is acknowledged any
 //! more, and what was is there when the ledger is opened again.
 
-use crate::support::{Acknowledged, Folder, options, viewed};
+use crate::support::{Acknowledged, options, viewed};
 use ledger_store::{AppendError, Change, Disk, Fault, Ledger};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use test_folder::TestFolder;
 
 /// What happens at the change with this number, and at all later ones.
 #[derive(Clone, Copy)]
@@ -66,32 +67,32 @@ async fn write(folder: &Path, disk: Disk, acknowledged: &mut Acknowledged) {
     assert!(closed.is_err() || !failed);
 }
 
-async fn at_every_change(broken: Broken, name: &str) {
+async fn at_every_change(broken: Broken) {
     let seen = Arc::new(AtomicUsize::new(0));
-    let whole = Folder::new(&format!("{name}-whole"));
+    let whole = TestFolder::new();
     let mut all = Acknowledged::default();
-    write(&whole.0, broken_from(usize::MAX, broken, &seen), &mut all).await;
+    write(whole.path(), broken_from(usize::MAX, broken, &seen), &mut all).await;
     assert_eq!(all.entries.len(), 10);
     for number in 0..seen.load(Ordering::SeqCst) {
-        let folder = Folder::new(&format!("{name}-{number}"));
+        let folder = TestFolder::new();
         let mut acknowledged = Acknowledged::default();
         let seen = Arc::new(AtomicUsize::new(0));
-        write(&folder.0, broken_from(number, broken, &seen), &mut acknowledged).await;
-        let ledger = Ledger::open(options(&folder.0)).unwrap_or_else(|error| {
+        write(folder.path(), broken_from(number, broken, &seen), &mut acknowledged).await;
+        let ledger = Ledger::open(options(folder.path())).unwrap_or_else(|error| {
             panic!("after a fault at change {number}: {error}");
         });
         ledger.append(viewed(0)).await.unwrap();
         ledger.close().await.unwrap();
-        acknowledged.check(&folder.0).await;
+        acknowledged.check(folder.path()).await;
     }
 }
 
 #[tokio::test]
 async fn a_full_disk_ends_the_ledger_and_loses_nothing() {
-    at_every_change(Broken::Full, "full").await;
+    at_every_change(Broken::Full).await;
 }
 
 #[tokio::test]
 async fn a_failing_disk_ends_the_ledger_and_loses_nothing() {
-    at_every_change(Broken::Failing, "failing").await;
+    at_every_change(Broken::Failing).await;
 }

@@ -1,7 +1,7 @@
 //! A ledger that is kept in the repository: what was written once is read always, and the same entries make the same
 //! files. `UPDATE=1` writes it anew; the change is for review, and is one of the format.
 
-use crate::support::{Folder, key, options};
+use crate::support::{key, options};
 use crate::verifying::{opened, sealed};
 use ledger_model::Fact;
 use ledger_store::{
@@ -13,6 +13,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use test_folder::TestFolder;
 
 async fn write(folder: &Path) {
     let recording = folder.join("recording");
@@ -63,10 +64,10 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 #[tokio::test]
 async fn the_format_is_as_it_was() {
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/kept");
-    let written = Folder::new("fixture");
-    write(&written.0).await;
+    let written = TestFolder::new();
+    write(written.path()).await;
     // When tiles are published is a matter of time; which ones the ledger has at the end is not.
-    let mut now = files(&written.0);
+    let mut now = files(written.path());
     let last = |name: &String| {
         !name.contains(".p/") || name.ends_with("/6") || name.ends_with("1/000.p/1")
     };

@@ -1,7 +1,7 @@
 //! Other programs read our ledgers, and we verify theirs: transparency-dev's reader and Tessera's own check on the
 //! one side, a log that Tessera wrote on the other.
 
-use crate::support::{Folder, copy, key, options, viewed};
+use crate::support::{copy, key, options, viewed};
 use crate::witnessing::cosign_once;
 use aws_lc_rs::digest::{Context, SHA256};
 use finding_model::Severity;
@@ -9,6 +9,7 @@ use ledger_store::{Ledger, Place, Report, VerifyOptions, verify};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use test_folder::TestFolder;
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
@@ -29,13 +30,13 @@ async fn a_log_that_tessera_wrote_is_verified() {
     assert_eq!(report.signed_by.map(|key| key.name().to_owned()).unwrap(), "tessera.example/log");
     // They are in the log, and say nothing that Weir knows.
     assert_eq!(report.audited.unreadable, 300);
-    let changed = Folder::new("tessera-changed");
-    copy(&fixtures().join("tessera"), &changed.0);
-    let path = changed.0.join("tile/entries/001.p/44");
+    let changed = TestFolder::new();
+    copy(&fixtures().join("tessera"), changed.path());
+    let path = changed.path().join("tile/entries/001.p/44");
     let mut bytes = fs::read(&path).unwrap();
     bytes[40] ^= 1;
     fs::write(&path, bytes).unwrap();
-    assert!(verify_theirs(&changed.0).await.has(Severity::Error));
+    assert!(verify_theirs(changed.path()).await.has(Severity::Error));
 }
 
 /// The Go program, built once for these sources into the project's cache.
@@ -89,25 +90,25 @@ fn check(arguments: &[&Path], key: &str, witness: &str) -> Result<String, String
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_implementation_verifies_ours() {
-    let (folder, kept) = (Folder::new("interop"), Folder::new("interop-kept"));
-    fs::create_dir_all(&kept.0).unwrap();
-    let earlier = kept.0.join("earlier");
+    let (folder, kept) = (TestFolder::new(), TestFolder::new());
+    fs::create_dir_all(kept.path()).unwrap();
+    let earlier = kept.path().join("earlier");
     for entries in [10, 700] {
-        let ledger = Ledger::open(options(&folder.0)).unwrap();
+        let ledger = Ledger::open(options(folder.path())).unwrap();
         ledger.append_all((0..entries).map(viewed).collect()).await.unwrap();
         ledger.close().await.unwrap();
         if entries == 10 {
-            fs::copy(folder.0.join("checkpoint"), &earlier).unwrap();
+            fs::copy(folder.path().join("checkpoint"), &earlier).unwrap();
         }
     }
-    let witness = cosign_once(&folder.0, &kept.0.join("witness")).await;
+    let witness = cosign_once(folder.path(), &kept.path().join("witness")).await;
     let key = key().public().to_string();
-    let all = [folder.0.as_path(), earlier.as_path()];
+    let all = [folder.path(), earlier.as_path()];
     let said = check(&all, &key, &witness);
     assert_eq!(said.as_deref(), Ok("714 entries of ledger.example/prod\n"));
-    let path = folder.0.join("tile/entries/002.p/202");
+    let path = folder.path().join("tile/entries/002.p/202");
     let mut bytes = fs::read(&path).unwrap();
     bytes[40] ^= 1;
     fs::write(&path, bytes).unwrap();
-    assert!(check(&[&folder.0], &key, "").is_err());
+    assert!(check(&[folder.path()], &key, "").is_err());
 }

@@ -1,11 +1,12 @@
 //! A writer that is killed at random moments, and started again in the same folder.
 
-use crate::support::{Acknowledged, Folder, options, viewed};
+use crate::support::{Acknowledged, options, viewed};
 use ledger_model::{SignedCheckpoint, TreeHead};
 use ledger_store::Ledger;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use test_folder::TestFolder;
 
 /// Where the child writes; without it the test of the child is none.
 const FOLDER: &str = "WEIR_LEDGER_KILLED_IN";
@@ -59,13 +60,13 @@ fn acknowledged(line: &str, noted: &mut Acknowledged) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_writers_lose_nothing_that_was_acknowledged() {
-    let folder = Folder::new("killed");
+    let folder = TestFolder::new();
     let program = std::env::current_exe().unwrap();
     let mut noted = Acknowledged::default();
     for kill in 0..kills() {
         let mut child = Command::new(&program)
             .args(["--exact", "killed::writes_until_it_is_killed", "--nocapture"])
-            .env(FOLDER, &folder.0)
+            .env(FOLDER, folder.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -84,8 +85,8 @@ async fn killed_writers_lose_nothing_that_was_acknowledged() {
             acknowledged(&line, &mut noted);
         }
     }
-    let ledger = Ledger::open(options(&folder.0)).unwrap();
+    let ledger = Ledger::open(options(folder.path())).unwrap();
     ledger.close().await.unwrap();
     assert!(noted.entries.len() as u64 > kills());
-    noted.check(&folder.0).await;
+    noted.check(folder.path()).await;
 }

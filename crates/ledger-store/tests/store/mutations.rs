@@ -1,6 +1,6 @@
 //! Random changes of ledgers and bundles: each is found, and nothing that reads them falls over.
 
-use crate::support::{Folder, Random, copy, key, options, viewed};
+use crate::support::{Random, copy, key, options, viewed};
 use crate::verifying::{opened, sealed};
 use ledger_model::{SignedCheckpoint, TilePath, VerifierKey};
 use ledger_store::{
@@ -12,6 +12,7 @@ use object_store::{ObjectStore, ObjectStoreExt as _};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use test_folder::TestFolder;
 
 type Files = BTreeMap<String, Vec<u8>>;
 
@@ -136,8 +137,8 @@ fn change(files: &Files, before: &Files, size: u64, random: &mut Random) -> File
 
 #[tokio::test]
 async fn every_change_of_a_ledger_is_found() {
-    let folder = Folder::new("mutations");
-    let (before, files) = two_states(&folder.0).await;
+    let folder = TestFolder::new();
+    let (before, files) = two_states(folder.path()).await;
     let memory = Memory::new(&files).await;
     let options = verify_options();
     let clean = verify(&memory.place, &options).await.unwrap();
@@ -167,8 +168,8 @@ async fn every_change_of_a_ledger_is_found() {
 
 #[tokio::test]
 async fn a_ledger_put_back_as_a_whole_is_found_by_who_remembers() {
-    let folder = Folder::new("rollback");
-    let (before, files) = two_states(&folder.0).await;
+    let folder = TestFolder::new();
+    let (before, files) = two_states(folder.path()).await;
     let memory = Memory::new(&before).await;
     let mut options = verify_options();
     // An older state is a whole ledger, and nothing in it can tell. This is said.
@@ -183,8 +184,8 @@ async fn a_ledger_put_back_as_a_whole_is_found_by_who_remembers() {
 
 #[tokio::test]
 async fn every_change_of_a_journal_is_found() {
-    let (folder, crashed) = (Folder::new("journal-mutations"), Folder::new("journal-mutated"));
-    let mut slow = options(&folder.0);
+    let (folder, crashed) = (TestFolder::new(), TestFolder::new());
+    let mut slow = options(folder.path());
     slow.publish_after = std::time::Duration::from_secs(3600);
     let ledger = Ledger::open(slow).unwrap();
     ledger.append(opened("a")).await.unwrap();
@@ -192,12 +193,12 @@ async fn every_change_of_a_journal_is_found() {
     for number in 0..5 {
         ledger.append(viewed(number)).await.unwrap();
     }
-    copy(&folder.0, &crashed.0);
+    copy(folder.path(), crashed.path());
     ledger.close().await.unwrap();
-    let journal = crashed.0.join(".weir/journal-0000000000000000");
+    let journal = crashed.path().join(".weir/journal-0000000000000000");
     let bytes = std::fs::read(&journal).unwrap();
     let used = bytes.iter().rposition(|&byte| byte != 0).unwrap() + 1;
-    let place = Place::Folder(crashed.0.clone());
+    let place = Place::Folder(crashed.path().to_owned());
     let options = verify_options();
     let clean = verify(&place, &options).await.unwrap();
     assert_eq!(clean.in_journal, 5);
@@ -235,11 +236,11 @@ async fn bundle(folder: &Path) -> (Vec<u8>, Vec<VerifierKey>) {
 
 #[tokio::test]
 async fn every_change_of_a_bundle_is_found() {
-    let folder = Folder::new("bundle-mutations");
-    std::fs::create_dir_all(&folder.0).unwrap();
-    let (bytes, keys) = bundle(&folder.0).await;
+    let folder = TestFolder::new();
+    std::fs::create_dir_all(folder.path()).unwrap();
+    let (bytes, keys) = bundle(folder.path()).await;
     let options = VerifyOptions { keys, ..VerifyOptions::default() };
-    let path = folder.0.join("changed");
+    let path = folder.path().join("changed");
     let check = |bytes: &[u8]| {
         std::fs::write(&path, bytes).unwrap();
         let (bundle, recording) = read_bundle(&path).unwrap();

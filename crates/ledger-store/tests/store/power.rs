@@ -3,10 +3,11 @@
 
 mod volatile;
 
-use crate::support::{Acknowledged, Folder, Random, options, viewed};
+use crate::support::{Acknowledged, Random, options, viewed};
 use ledger_store::{Disk, Ledger};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use test_folder::TestFolder;
 use volatile::{Owned, Volatile};
 
 /// All changes that writing a ledger makes, and how many there were when each entry was acknowledged.
@@ -43,17 +44,17 @@ fn moments() -> usize {
 
 #[tokio::test]
 async fn what_was_acknowledged_survives_a_loss_of_power() {
-    let written = Folder::new("power");
-    let (changes, acknowledged) = write(&written.0).await;
+    let written = TestFolder::new();
+    let (changes, acknowledged) = write(written.path()).await;
     let seed = 0x1e_d6_e5;
     let mut random = Random(seed);
     for moment in 0..moments() {
         let until = random.below(changes.len() + 1);
         let mut disk = Volatile::default();
         changes.iter().take(until).for_each(|change| disk.apply(change));
-        let after = Folder::new("power-after");
-        disk.lose_power(&mut random, &after.0);
-        let ledger = Ledger::open(options(&after.0)).unwrap_or_else(|error| {
+        let after = TestFolder::new();
+        disk.lose_power(&mut random, after.path());
+        let ledger = Ledger::open(options(after.path())).unwrap_or_else(|error| {
             panic!("seed {seed:x}, moment {moment}, after {until} changes: {error:?}");
         });
         ledger.close().await.unwrap();
@@ -62,6 +63,6 @@ async fn what_was_acknowledged_survives_a_loss_of_power() {
             before.entries.extend(&one.entries);
             before.checkpoints.extend(&one.checkpoints);
         }
-        before.check(&after.0).await;
+        before.check(after.path()).await;
     }
 }

@@ -4,24 +4,7 @@ use ledger_model::{
     Algorithm, Entry, Fact, Frontier, SignedCheckpoint, SignerKey, TreeHead, leaf_hash,
 };
 use ledger_store::{Committed, LedgerOptions, LedgerReader, Place, decode_entry};
-use std::path::{Path, PathBuf};
-
-/// A folder of its own below the system's for temporary files, which goes away with it.
-pub(crate) struct Folder(pub PathBuf);
-
-impl Folder {
-    pub(crate) fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("weir-ledger-{name}-{}", std::process::id()));
-        drop(std::fs::remove_dir_all(&path));
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        drop(std::fs::remove_dir_all(&self.0));
-    }
-}
+use std::path::Path;
 
 pub(crate) fn key() -> SignerKey {
     SignerKey::from_seed("ledger.example/prod", Algorithm::Ed25519, [7; 32]).unwrap()

@@ -1,11 +1,12 @@
 //! What a verification finds, and what it says is shown.
 
-use crate::support::{Folder, key, options, viewed};
+use crate::support::{key, options, viewed};
 use expect_test::{Expect, expect};
 use ledger_model::{Algorithm, Fact, SessionOpened, SessionSealed, SignerKey};
 use ledger_store::{Ledger, Place, Remembered, Report, VerifyOptions, verify};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use test_folder::TestFolder;
 
 pub(crate) fn opened(session: &str) -> Fact {
     Fact::SessionOpened(SessionOpened {
@@ -65,9 +66,9 @@ fn told(report: &Report, expected: &Expect) {
 
 #[tokio::test]
 async fn a_ledger_that_is_whole_is_shown_to_be() {
-    let folder = Folder::new("whole");
-    ledger(&folder.0).await;
-    let report = report(&folder.0, &verify_options()).await;
+    let folder = TestFolder::new();
+    ledger(folder.path()).await;
+    let report = report(folder.path(), &verify_options()).await;
     told(
         &report,
         &expect![[r#"
@@ -87,12 +88,12 @@ async fn a_ledger_that_is_whole_is_shown_to_be() {
 
 #[tokio::test]
 async fn another_key_shows_nothing() {
-    let folder = Folder::new("other-key");
-    ledger(&folder.0).await;
+    let folder = TestFolder::new();
+    ledger(folder.path()).await;
     let other = SignerKey::from_seed("ledger.example/prod", Algorithm::Ed25519, [9; 32]).unwrap();
     let options = VerifyOptions { keys: vec![other.public().clone()], ..VerifyOptions::default() };
     told(
-        &report(&folder.0, &options).await,
+        &report(folder.path(), &options).await,
         &expect![[r#"
         error ledger-checkpoint-unsigned: the checkpoint of 544 entries is not the ledger's: the checkpoint has no signature of ledger.example/prod+d775d809; it is signed by ledger.example/prod+5e2eb614
         info ledger-signature-unknown: the checkpoint has a signature of ledger.example/prod+5e2eb614, which was not given as a key
@@ -108,14 +109,14 @@ async fn another_key_shows_nothing() {
 }
 
 /// Changes a file and verifies.
-async fn changed(name: &str, file: &str, change: impl Fn(&mut Vec<u8>), expected: &Expect) {
-    let folder = Folder::new(name);
-    ledger(&folder.0).await;
-    let path = folder.0.join(file);
+async fn changed(file: &str, change: impl Fn(&mut Vec<u8>), expected: &Expect) {
+    let folder = TestFolder::new();
+    ledger(folder.path()).await;
+    let path = folder.path().join(file);
     let mut bytes = std::fs::read(&path).unwrap();
     change(&mut bytes);
     std::fs::write(&path, bytes).unwrap();
-    let report = report(&folder.0, &verify_options()).await;
+    let report = report(folder.path(), &verify_options()).await;
     let findings: Vec<String> = report
         .findings
         .iter()
@@ -130,7 +131,7 @@ async fn an_entry_that_was_altered_is_named() {
         let at = bytes.windows(4).position(|word| word == b"anna").unwrap();
         bytes[at..at + 4].copy_from_slice(b"otto");
     };
-    changed("altered", "tile/entries/001", replace, &expect![[r#"
+    changed("tile/entries/001", replace, &expect![[r#"
         error ledger-tile-differs: tile/0/001 does not have the hash of entry 256 as it stands in the ledger
         error ledger-tile-differs: tile/1/000.p/2 does not have the hash of entries 256 to 511 as they stand in the ledger
         error ledger-root-differs: the 544 entries are not those that the checkpoint commits to
@@ -139,31 +140,31 @@ async fn an_entry_that_was_altered_is_named() {
 
 #[tokio::test]
 async fn tiles_that_were_altered_are_named() {
-    changed("tile-0", "tile/0/001", |bytes| bytes[64] ^= 1, &expect![[r#"
+    changed("tile/0/001", |bytes| bytes[64] ^= 1, &expect![[r#"
         error ledger-tile-differs: tile/0/001 does not have the hash of entry 258 as it stands in the ledger
     "#]]).await;
-    changed("tile-1", "tile/1/000.p/2", |bytes| bytes[33] ^= 1, &expect![[r#"
+    changed("tile/1/000.p/2", |bytes| bytes[33] ^= 1, &expect![[r#"
         error ledger-tile-differs: tile/1/000.p/2 does not have the hash of entries 256 to 511 as they stand in the ledger
     "#]]).await;
     let earlier = "tile/entries/002.p/30";
-    changed("earlier", earlier, |bytes| bytes[5] ^= 1, &expect![[r#"
+    changed(earlier, |bytes| bytes[5] ^= 1, &expect![[r#"
         error ledger-tile-differs: tile/entries/002.p/30 is not the beginning of tile/entries/002.p/32, which took its place
     "#]]).await;
 }
 
 #[tokio::test]
 async fn files_of_entries_that_are_cut_off_or_gone_are_named() {
-    changed("cut", "tile/entries/001", |bytes| bytes.truncate(999), &expect![[r#"
+    changed("tile/entries/001", |bytes| bytes.truncate(999), &expect![[r#"
         error ledger-entries-unreadable: tile/entries/001 cannot be read: the file of entries is cut off within entry 6; no entry from there on can be checked
         info ledger-session-open: session a, opened at entry 1, is not sealed yet
     "#]]).await;
-    let folder = Folder::new("gone");
-    ledger(&folder.0).await;
-    std::fs::remove_file(folder.0.join("tile/entries/001")).unwrap();
-    std::fs::remove_file(folder.0.join("tile/0/000")).unwrap();
-    std::fs::write(folder.0.join("notes.txt"), "hello").unwrap();
+    let folder = TestFolder::new();
+    ledger(folder.path()).await;
+    std::fs::remove_file(folder.path().join("tile/entries/001")).unwrap();
+    std::fs::remove_file(folder.path().join("tile/0/000")).unwrap();
+    std::fs::write(folder.path().join("notes.txt"), "hello").unwrap();
     told(
-        &report(&folder.0, &verify_options()).await,
+        &report(folder.path(), &verify_options()).await,
         &expect![[r#"
         error ledger-tile-missing: tile/0/000 is missing: it can be computed from the entries, which are there
         error ledger-tile-missing: tile/entries/001 is missing: the entries in it and all behind them cannot be checked
@@ -182,25 +183,25 @@ async fn files_of_entries_that_are_cut_off_or_gone_are_named() {
 
 #[tokio::test]
 async fn an_older_state_is_found_by_who_remembers_a_newer_one() {
-    let (folder, older) = (Folder::new("newer"), Folder::new("older"));
-    ledger(&folder.0).await;
-    crate::support::copy(&folder.0, &older.0);
-    ledger(&folder.0).await;
-    let newer = std::fs::read(folder.0.join("checkpoint")).unwrap();
+    let (folder, older) = (TestFolder::new(), TestFolder::new());
+    ledger(folder.path()).await;
+    crate::support::copy(folder.path(), older.path());
+    ledger(folder.path()).await;
+    let newer = std::fs::read(folder.path().join("checkpoint")).unwrap();
     let mut options = verify_options();
     options.remembered = Some(Remembered::parse(&newer, &options.keys).unwrap());
-    let rolled_back = report(&older.0, &options).await;
+    let rolled_back = report(older.path(), &options).await;
     assert_eq!(
         codes(&rolled_back),
         ["ledger-rolled-back"],
         "nothing else is wrong with an older state"
     );
     // Gone on with, it is another history.
-    ledger(&older.0).await;
-    ledger(&older.0).await;
-    assert_eq!(codes(&report(&older.0, &options).await), ["ledger-forked"]);
+    ledger(older.path()).await;
+    ledger(older.path()).await;
+    assert_eq!(codes(&report(older.path(), &options).await), ["ledger-forked"]);
     // And the newer one has grown from the older.
-    let remembered = std::fs::read(older.0.join("checkpoint")).unwrap();
+    let remembered = std::fs::read(older.path().join("checkpoint")).unwrap();
     assert!(Remembered::parse(&remembered, &[]).is_err());
 }
 
@@ -214,12 +215,12 @@ fn codes(report: &Report) -> Vec<&'static str> {
 
 #[tokio::test]
 async fn changes_of_the_key_are_followed() {
-    let folder = Folder::new("rotated");
+    let folder = TestFolder::new();
     let new_key =
         || SignerKey::from_seed("ledger.example/prod", Algorithm::Ed25519, [8; 32]).unwrap();
-    let crashed = Folder::new("rotated-crashed");
+    let crashed = TestFolder::new();
     {
-        let mut slow = options(&folder.0);
+        let mut slow = options(folder.path());
         slow.publish_after = Duration::from_secs(3600);
         let ledger = Ledger::open(slow).unwrap();
         ledger.append(opened("a")).await.unwrap();
@@ -228,10 +229,10 @@ async fn changes_of_the_key_are_followed() {
         ledger.rotate(other).await.unwrap_err();
         ledger.rotate(new_key()).await.unwrap();
         ledger.append(sealed("a", [3; 32])).await.unwrap();
-        crate::support::copy(&folder.0, &crashed.0);
+        crate::support::copy(folder.path(), crashed.path());
         ledger.close().await.unwrap();
     }
-    for folder in [&folder.0, &crashed.0] {
+    for folder in [folder.path(), crashed.path()] {
         let error = Ledger::open(options(folder)).unwrap_err().to_string();
         assert!(error.contains("key") || error.contains("cannot be gone on from"), "{error}");
         let mut options = options(folder);
@@ -247,8 +248,8 @@ async fn changes_of_the_key_are_followed() {
 
 #[tokio::test]
 async fn what_is_in_the_journal_only_is_verified_too() {
-    let (folder, crashed) = (Folder::new("in-journal"), Folder::new("in-journal-crashed"));
-    let mut slow = options(&folder.0);
+    let (folder, crashed) = (TestFolder::new(), TestFolder::new());
+    let mut slow = options(folder.path());
     slow.publish_after = Duration::from_secs(3600);
     let ledger = Ledger::open(slow).unwrap();
     ledger.append(opened("a")).await.unwrap();
@@ -256,16 +257,16 @@ async fn what_is_in_the_journal_only_is_verified_too() {
     for number in 0..300 {
         ledger.append(viewed(number)).await.unwrap();
     }
-    crate::support::copy(&folder.0, &crashed.0);
-    let before = report(&crashed.0, &verify_options()).await;
+    crate::support::copy(folder.path(), crashed.path());
+    let before = report(crashed.path(), &verify_options()).await;
     assert_eq!((before.in_journal, codes(&before)), (300, vec![]));
-    let journals = journals(&crashed.0);
+    let journals = journals(crashed.path());
     assert!(journals.len() > 1);
     let bytes = std::fs::read(&journals[0]).unwrap();
     let mut changed = bytes.clone();
     changed[1000] ^= 1;
     std::fs::write(&journals[0], changed).unwrap();
-    let damaged = report(&crashed.0, &verify_options()).await;
+    let damaged = report(crashed.path(), &verify_options()).await;
     assert_eq!(codes(&damaged), ["ledger-journal-damaged", "ledger-journal-differs"]);
     std::fs::write(&journals[0], bytes).unwrap();
     std::fs::remove_file(&journals[1]).unwrap();

@@ -1,6 +1,6 @@
 //! Witnesses over HTTP: what grew is signed, what did not is refused, over restarts of both sides.
 
-use crate::support::{Folder, copy, key, options, viewed};
+use crate::support::{copy, key, options, viewed};
 use ledger_model::{Algorithm, SignerKey};
 use ledger_store::{
     Clock, CosignOptions, Cosigner, Disk, Ledger, Place, VerifyOptions, Witness, WitnessAddress,
@@ -9,6 +9,7 @@ use ledger_store::{
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use test_folder::TestFolder;
 use tokio::task::JoinHandle;
 
 fn witness_key(number: u8) -> SignerKey {
@@ -88,22 +89,21 @@ fn troubles(cosigner: &Cosigner) -> Vec<Option<String>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn enough_witnesses_sign_what_grows() {
-    let folder = Folder::new("cosigned");
-    let states: Vec<Folder> =
-        (1..=3).map(|number| Folder::new(&format!("cosigned-{number}"))).collect();
+    let folder = TestFolder::new();
+    let states: Vec<TestFolder> = (1..=3).map(|_number| TestFolder::new()).collect();
     let mut serving = Vec::new();
     for (number, state) in (1..).zip(&states) {
-        serving.push(Serving::start(&state.0, number, None).await);
+        serving.push(Serving::start(state.path(), number, None).await);
     }
     let addresses: Vec<_> = (1..).zip(&serving).map(|(number, one)| one.address(number)).collect();
-    let mut cosigner = cosigner(&folder.0, addresses.clone(), 2);
+    let mut cosigner = cosigner(folder.path(), addresses.clone(), 2);
     cosigner.round().await;
     assert_eq!((cosigner.state().cosigned, cosigner.state().trouble.clone()), (0, None));
     for (entries, size) in [(1, 3), (300, 305), (0, 307)] {
         if entries > 0 {
-            grow(&folder.0, entries).await;
+            grow(folder.path(), entries).await;
         } else {
-            Ledger::open(options(&folder.0)).unwrap().close().await.unwrap();
+            Ledger::open(options(folder.path())).unwrap().close().await.unwrap();
             // One that is away is no trouble for the others.
             serving.remove(0).stop().await;
         }
@@ -124,7 +124,7 @@ async fn enough_witnesses_sign_what_grows() {
         quorum: 2,
         ..VerifyOptions::default()
     };
-    let place = Place::Folder(folder.0.clone());
+    let place = Place::Folder(folder.path().to_owned());
     let report = verify(&place, &options).await.unwrap();
     assert_eq!((report.findings.as_slice(), report.cosigned_size), ([].as_slice(), Some(307)));
     assert!(report.proven.iter().any(|line| line.starts_with("2 of 3 witnesses")));
@@ -136,29 +136,29 @@ async fn enough_witnesses_sign_what_grows() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_witness_remembers_over_restarts_and_refuses_an_older_state() {
-    let (folder, older) = (Folder::new("refused-newer"), Folder::new("refused-older"));
-    let state = Folder::new("refused-witness");
-    grow(&folder.0, 10).await;
-    copy(&folder.0, &older.0);
-    grow(&folder.0, 10).await;
-    let serving = Serving::start(&state.0, 1, None).await;
-    cosigner(&folder.0, vec![serving.address(1)], 1).round().await;
+    let (folder, older) = (TestFolder::new(), TestFolder::new());
+    let state = TestFolder::new();
+    grow(folder.path(), 10).await;
+    copy(folder.path(), older.path());
+    grow(folder.path(), 10).await;
+    let serving = Serving::start(state.path(), 1, None).await;
+    cosigner(folder.path(), vec![serving.address(1)], 1).round().await;
     serving.stop().await;
 
-    let serving = Serving::start(&state.0, 1, None).await;
-    let mut asks = cosigner(&older.0, vec![serving.address(1)], 1);
+    let serving = Serving::start(state.path(), 1, None).await;
+    let mut asks = cosigner(older.path(), vec![serving.address(1)], 1);
     asks.round().await;
     let trouble = troubles(&asks).remove(0).unwrap();
     assert!(trouble.contains("has signed 24 entries, and the ledger has 12"), "{trouble}");
     // An older state that was gone on with is another history.
-    grow(&older.0, 30).await;
+    grow(older.path(), 30).await;
     asks.round().await;
     let trouble = troubles(&asks).remove(0).unwrap();
     assert!(trouble.contains("422"), "{trouble}");
     assert_eq!(asks.state().cosigned, 0);
     // The newer one is still signed.
-    grow(&folder.0, 1).await;
-    let mut asks = cosigner(&folder.0, vec![serving.address(1)], 1);
+    grow(folder.path(), 1).await;
+    let mut asks = cosigner(folder.path(), vec![serving.address(1)], 1);
     asks.round().await;
     assert_eq!((asks.state().cosigned, troubles(&asks)), (27, vec![None]));
     let events = serving.events.lock().unwrap().join("\n");
@@ -167,27 +167,27 @@ async fn a_witness_remembers_over_restarts_and_refuses_an_older_state() {
 
 #[tokio::test]
 async fn a_copy_of_a_ledger_can_be_signed_too() {
-    let (folder, state) = (Folder::new("copied-ledger"), Folder::new("copied-witness"));
-    grow(&folder.0, 1).await;
-    std::fs::remove_dir_all(folder.0.join(".weir")).unwrap();
-    let serving = Serving::start(&state.0, 1, None).await;
-    let mut asks = cosigner(&folder.0, vec![serving.address(1)], 1);
+    let (folder, state) = (TestFolder::new(), TestFolder::new());
+    grow(folder.path(), 1).await;
+    std::fs::remove_dir_all(folder.path().join(".weir")).unwrap();
+    let serving = Serving::start(state.path(), 1, None).await;
+    let mut asks = cosigner(folder.path(), vec![serving.address(1)], 1);
     asks.round().await;
     assert_eq!((asks.state().cosigned, asks.state().trouble.clone()), (3, None));
 }
 
 #[tokio::test]
 async fn a_witness_whose_state_was_altered_does_not_start() {
-    let (folder, state) = (Folder::new("altered-ledger"), Folder::new("altered-witness"));
-    grow(&folder.0, 1).await;
+    let (folder, state) = (TestFolder::new(), TestFolder::new());
+    grow(folder.path(), 1).await;
     {
-        let serving = Serving::start(&state.0, 1, None).await;
-        cosigner(&folder.0, vec![serving.address(1)], 1).round().await;
-        let second = Witness::open(witness_options(&state.0, 1)).unwrap_err().to_string();
+        let serving = Serving::start(state.path(), 1, None).await;
+        cosigner(folder.path(), vec![serving.address(1)], 1).round().await;
+        let second = Witness::open(witness_options(state.path(), 1)).unwrap_err().to_string();
         assert!(second.contains("in use"), "{second}");
         serving.stop().await;
     }
-    let file = std::fs::read_dir(&state.0)
+    let file = std::fs::read_dir(state.path())
         .unwrap()
         .map(|file| file.unwrap().path())
         .find(|path| path.file_name().unwrap() != "lock")
@@ -195,22 +195,22 @@ async fn a_witness_whose_state_was_altered_does_not_start() {
     let mut bytes = std::fs::read(&file).unwrap();
     bytes[25] ^= 1;
     std::fs::write(&file, bytes).unwrap();
-    let error = Witness::open(witness_options(&state.0, 1)).unwrap_err().to_string();
+    let error = Witness::open(witness_options(state.path(), 1)).unwrap_err().to_string();
     assert!(error.contains("is not what this witness signed last"), "{error}");
 }
 
 #[tokio::test]
 async fn a_witness_is_asked_over_tls() {
-    let (folder, state) = (Folder::new("tls-ledger"), Folder::new("tls-witness"));
-    grow(&folder.0, 1).await;
+    let (folder, state) = (TestFolder::new(), TestFolder::new());
+    grow(folder.path(), 1).await;
     let own = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let (chain, secret) = (own.cert.pem(), own.signing_key.serialize_pem());
     let tls = Some((chain.as_bytes(), secret.as_bytes()));
-    let serving = Serving::start(&state.0, 1, tls).await;
+    let serving = Serving::start(state.path(), 1, tls).await;
     let url = format!("https://localhost:{}", serving.address.port()).parse().unwrap();
     let witness = WitnessAddress { url, key: witness_key(1).public().clone() };
     let ask = |authority: Option<Vec<u8>>| CosignOptions {
-        folder: folder.0.clone(),
+        folder: folder.path().to_owned(),
         witnesses: vec![witness.clone()],
         quorum: 1,
         authority,
@@ -227,8 +227,8 @@ async fn a_witness_is_asked_over_tls() {
 /// Speaks HTTP as far as anybody could.
 #[tokio::test]
 async fn what_is_no_request_is_answered_and_signed_by_nobody() {
-    let state = Folder::new("rude-witness");
-    let serving = Serving::start(&state.0, 1, None).await;
+    let state = TestFolder::new();
+    let serving = Serving::start(state.path(), 1, None).await;
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let url = |path: &str| format!("http://{}{path}", serving.address);
     let post = |path: &str, body: Vec<u8>| client.post(url(path)).body(body).send();

@@ -1,15 +1,16 @@
 //! A ledger as its writers know it: what it says is done is done, over restarts.
 
-use crate::support::{Folder, copy, key, options, viewed};
+use crate::support::{copy, key, options, viewed};
 use ledger_model::{Algorithm, Fact, SignedCheckpoint, SignerKey};
 use ledger_store::{AppendError, Ledger, OpenError, Recovered};
 use std::time::Duration;
+use test_folder::TestFolder;
 
 #[tokio::test]
 async fn entries_are_counted_over_restarts() {
-    let folder = Folder::new("restarts");
+    let folder = TestFolder::new();
     for start in 0..3_u64 {
-        let ledger = Ledger::open(options(&folder.0)).unwrap();
+        let ledger = Ledger::open(options(folder.path())).unwrap();
         assert_eq!(ledger.recovered(), &Recovered::default());
         let committed = ledger.append(viewed(start)).await.unwrap();
         assert_eq!((committed.index, committed.sequence), (start * 3 + 1, start * 3 + 1));
@@ -17,15 +18,15 @@ async fn entries_are_counted_over_restarts() {
         assert!(checkpoint.signed_by(key().public()).is_ok());
         assert_eq!(checkpoint.head().size, start * 3 + 2);
         ledger.close().await.unwrap();
-        let published = std::fs::read(folder.0.join("checkpoint")).unwrap();
+        let published = std::fs::read(folder.path().join("checkpoint")).unwrap();
         assert_eq!(SignedCheckpoint::parse(&published).unwrap().head().size, start * 3 + 3);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_append_at_once_and_each_has_its_own_index() {
-    let folder = Folder::new("many");
-    let ledger = Ledger::open(options(&folder.0)).unwrap();
+    let folder = TestFolder::new();
+    let ledger = Ledger::open(options(folder.path())).unwrap();
     let tasks: Vec<_> = (0..1000)
         .map(|number| {
             let ledger = ledger.clone();
@@ -44,21 +45,21 @@ async fn many_append_at_once_and_each_has_its_own_index() {
     let progress = ledger.progress().borrow().clone();
     assert_eq!((progress.committed.size, progress.published, progress.failed), (1101, 1101, None));
     ledger.close().await.unwrap();
-    Ledger::open(options(&folder.0)).unwrap().close().await.unwrap();
+    Ledger::open(options(folder.path())).unwrap().close().await.unwrap();
 }
 
 #[tokio::test]
 async fn what_is_in_the_journal_only_is_there_after_a_crash() {
-    let (folder, crashed) = (Folder::new("journal"), Folder::new("journal-crashed"));
-    let mut slow = options(&folder.0);
+    let (folder, crashed) = (TestFolder::new(), TestFolder::new());
+    let mut slow = options(folder.path());
     slow.publish_after = Duration::from_secs(3600);
     let ledger = Ledger::open(slow).unwrap();
     for number in 0..600 {
         ledger.append(viewed(number)).await.unwrap();
     }
-    copy(&folder.0, &crashed.0);
+    copy(folder.path(), crashed.path());
     ledger.close().await.unwrap();
-    let ledger = Ledger::open(options(&crashed.0)).unwrap();
+    let ledger = Ledger::open(options(crashed.path())).unwrap();
     assert_eq!(ledger.recovered(), &Recovered { entries: 601, unfinished: false });
     assert_eq!(ledger.append(viewed(0)).await.unwrap().sequence, 602);
     ledger.close().await.unwrap();
@@ -66,12 +67,12 @@ async fn what_is_in_the_journal_only_is_there_after_a_crash() {
 
 #[tokio::test]
 async fn a_folder_has_one_writer_and_one_key() {
-    let folder = Folder::new("lock");
-    let ledger = Ledger::open(options(&folder.0)).unwrap();
-    let second = Ledger::open(options(&folder.0)).unwrap_err();
-    assert!(matches!(second, OpenError::InUse(path) if path == folder.0));
+    let folder = TestFolder::new();
+    let ledger = Ledger::open(options(folder.path())).unwrap();
+    let second = Ledger::open(options(folder.path())).unwrap_err();
+    assert!(matches!(second, OpenError::InUse(path) if path == folder.path()));
     ledger.close().await.unwrap();
-    let mut other = options(&folder.0);
+    let mut other = options(folder.path());
     other.key = SignerKey::from_seed("ledger.example/prod", Algorithm::Ed25519, [8; 32]).unwrap();
     let error = Ledger::open(other).unwrap_err();
     assert!(matches!(error, OpenError::Checkpoint { .. }), "{error}");
@@ -79,8 +80,8 @@ async fn a_folder_has_one_writer_and_one_key() {
 
 #[tokio::test]
 async fn a_refused_entry_leaves_no_gap() {
-    let folder = Folder::new("refused");
-    let ledger = Ledger::open(options(&folder.0)).unwrap();
+    let folder = TestFolder::new();
+    let ledger = Ledger::open(options(folder.path())).unwrap();
     let large = Fact::BreakGlass { user: "u".repeat(66_000), what: String::new() };
     let refused = ledger.append_all(vec![viewed(1), large]).await;
     assert!(matches!(refused, Err(AppendError::Refused(_))), "{refused:?}");
@@ -93,8 +94,8 @@ async fn a_refused_entry_leaves_no_gap() {
 
 #[tokio::test]
 async fn silence_is_said_too() {
-    let folder = Folder::new("heartbeat");
-    let mut quick = options(&folder.0);
+    let folder = TestFolder::new();
+    let mut quick = options(folder.path());
     quick.heartbeat = Duration::from_millis(5);
     let ledger = Ledger::open(quick).unwrap();
     let mut progress = ledger.progress();

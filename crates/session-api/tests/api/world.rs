@@ -16,10 +16,9 @@ use session_store::{
     SystemClock, UnwrapKey, Watermarks,
 };
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use test_folder::TestFolder;
 
 pub(crate) const START_MS: i64 = 1_795_000_000_000;
 
@@ -37,31 +36,7 @@ pub(crate) struct World {
     pub(crate) ledger: Ledger,
     pub(crate) going: Arc<Sessions>,
     // The last, so that nothing writes into it any more when it goes.
-    pub(crate) folder: Folder,
-}
-
-pub(crate) struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let n = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("weir-session-api-{}-{n}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        let _left_by_a_crash = std::fs::remove_dir_all(&folder).is_ok();
-        std::fs::create_dir_all(&folder).unwrap();
-        Self(folder)
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _already_gone = std::fs::remove_dir_all(&self.0).is_err();
-    }
+    pub(crate) folder: TestFolder,
 }
 
 /// Sessions that go on as a test says.
@@ -142,7 +117,7 @@ impl World {
     }
 
     pub(crate) async fn with(keys: Keys) -> Self {
-        let folder = Folder::new();
+        let folder = TestFolder::new();
         let [(shown, shown_public), (typed, typed_public)] =
             [AgeIdentities::generate(), AgeIdentities::generate()];
         let recipients = |key: &str| -> Arc<dyn session_store::WrapKey> {

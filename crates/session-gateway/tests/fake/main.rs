@@ -12,8 +12,6 @@ mod evidence;
 #[path = "../support/fake_api.rs"]
 mod fake_api;
 mod faults;
-#[path = "../support/folder.rs"]
-mod folder;
 mod forward;
 mod id_tokens;
 #[path = "../support/person.rs"]

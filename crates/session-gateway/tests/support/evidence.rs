@@ -1,6 +1,5 @@
 //! What a gateway leaves behind, read as an auditor reads it.
 
-use crate::folder::Folder;
 use age::secrecy::ExposeSecret as _;
 use age::x25519::Identity;
 use ledger_model::{Algorithm, Fact, SignerKey};
@@ -9,6 +8,7 @@ use session_record::{Event, Opening, SessionId, Step, Stream};
 use session_store::{AgeIdentities, Condition, Hold, RealDisk, Recordings, UnwrapKey, unwrap_keys};
 use std::path::PathBuf;
 use std::sync::Arc;
+use test_folder::TestFolder;
 
 pub(crate) struct Evidence {
     identity: Identity,
@@ -24,7 +24,7 @@ pub(crate) struct Read {
 }
 
 impl Evidence {
-    pub(crate) fn new(folder: &Folder) -> Self {
+    pub(crate) fn new(folder: &TestFolder) -> Self {
         let key = SignerKey::from_seed("test.example/ledger", Algorithm::Ed25519, [7; 32]).unwrap();
         folder.write("ledger.key", key.secret_text());
         Self { identity: Identity::generate(), folder: folder.path().to_owned() }

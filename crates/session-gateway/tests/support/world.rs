@@ -3,12 +3,12 @@
 use crate::client::Client;
 use crate::evidence::Evidence;
 use crate::fake_api::FakeApi;
-use crate::folder::Folder;
 use crate::pki::{Authority, Leaf};
 use session_gateway::{Config, Running, start_on};
 use session_store::{Disk, RealDisk};
 use std::path::Path;
 use std::sync::Arc;
+use test_folder::TestFolder;
 
 pub(crate) struct World {
     pub(crate) api: FakeApi,
@@ -18,7 +18,7 @@ pub(crate) struct World {
     clients: Authority,
     gateway_authority: String,
     // The last, so that nothing writes into it any more when it goes.
-    pub(crate) folder: Folder,
+    pub(crate) folder: TestFolder,
 }
 
 /// A user of tests.
@@ -72,7 +72,7 @@ impl World {
     }
 
     pub(crate) async fn with(wish: Wish) -> Self {
-        let folder = Folder::new();
+        let folder = TestFolder::new();
         let servers = Authority::new("servers");
         let clients = Authority::new("clients");
         let upstream_clients = Authority::new("upstream clients");
@@ -110,12 +110,12 @@ impl World {
     }
 }
 
-fn write_leaf(folder: &Folder, name: &str, leaf: &Leaf) {
-    folder.write(&format!("{name}.crt"), &leaf.certificate);
-    folder.write(&format!("{name}.key"), &leaf.key);
+fn write_leaf(folder: &TestFolder, name: &str, leaf: &Leaf) {
+    folder.write(format!("{name}.crt"), &leaf.certificate);
+    folder.write(format!("{name}.key"), &leaf.key);
 }
 
-fn parse(text: &str, folder: &Folder) -> Config {
+fn parse(text: &str, folder: &TestFolder) -> Config {
     let mut files = finding_model::SourceFiles::default();
     let file = files.add("gateway.yaml".to_owned());
     Config::parse(text, file, folder.path()).unwrap_or_else(|findings| panic!("{findings:#?}"))

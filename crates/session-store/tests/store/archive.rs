@@ -1,6 +1,6 @@
 //! Recordings in object storage: copied whatever interrupts, read from there, and never overwritten.
 
-use crate::fixture::{Folder, People, config, data, events, opening, start};
+use crate::fixture::{People, config, data, events, opening, start};
 use object_store::memory::InMemory;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStoreExt, PutPayload};
@@ -12,6 +12,7 @@ use session_store::{
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use test_folder::TestFolder;
 
 const SESSION: SessionId = SessionId(7);
 
@@ -20,7 +21,7 @@ fn shown() -> Vec<Event> {
 }
 
 /// A settled recording that stays raw, so that it is long.
-async fn recorded(folder: &Folder, people: &People) -> Recordings {
+async fn recorded(folder: &TestFolder, people: &People) -> Recordings {
     let config = RecorderConfig { pack_level: None, ..config(folder, people) };
     let (recorder, _) = start(config).await;
     let recording =
@@ -43,7 +44,7 @@ async fn is_whole(archive: &Archive, people: &People) {
 
 #[tokio::test]
 async fn a_recording_is_copied_read_there_and_released_here() {
-    let (folder, people) = (Folder::new("archive"), People::new());
+    let (folder, people) = (TestFolder::new(), People::new());
     let recordings = recorded(&folder, &people).await;
     let archive = Archive::new(Arc::new(InMemory::new()), "weir");
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
@@ -60,7 +61,7 @@ async fn a_recording_is_copied_read_there_and_released_here() {
 
 #[tokio::test]
 async fn a_copy_that_was_cut_short_anywhere_goes_on() {
-    let (folder, people) = (Folder::new("resume"), People::new());
+    let (folder, people) = (TestFolder::new(), People::new());
     let recordings = recorded(&folder, &people).await;
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let memory = Arc::new(InMemory::new());
@@ -96,7 +97,7 @@ async fn a_copy_that_was_cut_short_anywhere_goes_on() {
 
 #[tokio::test]
 async fn what_is_in_the_archive_is_not_overwritten() {
-    let (folder, people) = (Folder::new("conflict"), People::new());
+    let (folder, people) = (TestFolder::new(), People::new());
     let recordings = recorded(&folder, &people).await;
     let memory = Arc::new(InMemory::new());
     let archive = Archive::new(Arc::clone(&memory) as _, "weir");
@@ -111,7 +112,7 @@ async fn what_is_in_the_archive_is_not_overwritten() {
 
 #[tokio::test]
 async fn a_deleted_recording_leaves_a_tombstone_and_a_copy_that_nobody_can_read() {
-    let (folder, people) = (Folder::new("shred"), People::new());
+    let (folder, people) = (TestFolder::new(), People::new());
     let recordings = recorded(&folder, &people).await;
     let archive = Archive::new(Arc::new(InMemory::new()), "weir");
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
@@ -132,7 +133,7 @@ async fn a_deleted_recording_leaves_a_tombstone_and_a_copy_that_nobody_can_read(
 
 #[tokio::test]
 async fn a_recording_that_is_held_is_not_deleted() {
-    let (folder, people) = (Folder::new("hold"), People::new());
+    let (folder, people) = (TestFolder::new(), People::new());
     let recordings = recorded(&folder, &people).await;
     let hold =
         |by: &str| session_store::Hold { by: by.to_owned(), why: "case 12".to_owned(), at_ms: 5 };

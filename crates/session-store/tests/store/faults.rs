@@ -1,7 +1,7 @@
 //! Whatever the disk does: what was said to be durable is in the recording, and the recording can be listed and read.
 
 use crate::faulty::{After, Fault, FaultyDisk};
-use crate::fixture::{Folder, People, config, data, events, opening, start_on};
+use crate::fixture::{People, config, data, events, opening, start_on};
 use session_record::{
     Anchors, CHUNK_BYTES, Durability, Ending, Event, SessionId, State, Stream, Verdict,
 };
@@ -11,6 +11,7 @@ use session_store::{
 };
 use std::sync::Arc;
 use std::time::Duration;
+use test_folder::TestFolder;
 
 const SESSION: SessionId = SessionId(7);
 
@@ -66,7 +67,7 @@ fn failure_of(result: Result<(), RecordError>) -> Option<Failure> {
 }
 
 /// The recording is there with everything that was durable, in the order in which it was accepted.
-async fn is_kept(folder: &Folder, people: &People, outcome: &Outcome) {
+async fn is_kept(folder: &TestFolder, people: &People, outcome: &Outcome) {
     let (_recorder, recovered) = crate::fixture::start(config(folder, people)).await;
     let [found] = recovered.as_slice() else { unreachable!("{recovered:?}") };
     let Found::Sealed { seal, .. } = &found.found else { unreachable!("{found:?}") };
@@ -94,14 +95,14 @@ fn joined(events: impl IntoIterator<Item = Event>) -> Vec<(Stream, u8)> {
     joined
 }
 
-async fn fails_well(name: &str, fault: Fault, each_bytes: usize) -> Outcome {
-    let (outcome, _) = fails_well_in(name, fault, each_bytes).await;
+async fn fails_well(fault: Fault, each_bytes: usize) -> Outcome {
+    let (outcome, _) = fails_well_in(fault, each_bytes).await;
     outcome
 }
 
 /// And in how many writes.
-async fn fails_well_in(name: &str, fault: Fault, each_bytes: usize) -> (Outcome, u32) {
-    let (folder, people) = (Folder::new(name), People::new());
+async fn fails_well_in(fault: Fault, each_bytes: usize) -> (Outcome, u32) {
+    let (folder, people) = (TestFolder::new(), People::new());
     let disk = FaultyDisk::new(fault);
     // Nothing is made durable but what the session waits for, however slow the machine is.
     let config =
@@ -117,7 +118,6 @@ async fn fails_well_in(name: &str, fault: Fault, each_bytes: usize) -> (Outcome,
 /// A fault in each write of a session: before anything of it is taken, after a byte, and after some. How many of
 /// these sessions failed.
 async fn in_every_write(
-    name: &str,
     fault: fn(After) -> Fault,
     each_bytes: usize,
     is_well: impl Fn(&Outcome) -> bool,
@@ -126,7 +126,7 @@ async fn in_every_write(
     for nth in 1.. {
         for takes in [0, 1, 100] {
             let fault = fault(After::Write { nth, takes });
-            let (outcome, n_writes) = fails_well_in(name, fault, each_bytes).await;
+            let (outcome, n_writes) = fails_well_in(fault, each_bytes).await;
             assert!(is_well(&outcome), "{fault:?} of {n_writes} writes: {outcome:?}");
             if n_writes < nth {
                 assert_eq!((outcome.failure, outcome.sealed), (None, Some(State::Sealed)));
@@ -143,12 +143,12 @@ async fn in_every_write(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_disk_that_is_full_at_any_byte() {
     for bytes in (0..3500).step_by(37) {
-        let outcome = fails_well("full", Fault::Full(After::Bytes(bytes)), 40).await;
+        let outcome = fails_well(Fault::Full(After::Bytes(bytes)), 40).await;
         // What a session has reserved takes a short one to its end.
         assert!(outcome.sealed == Some(State::Sealed), "after {bytes}: {outcome:?}");
     }
     for kib in [0, 1, 63, 64, 65, 100, 256, 300, 520] {
-        let outcome = fails_well("full-long", Fault::Full(After::Bytes(kib << 10)), 60_000).await;
+        let outcome = fails_well(Fault::Full(After::Bytes(kib << 10)), 60_000).await;
         assert_eq!(outcome.failure, Some(Failure::DiskFull), "after {kib} KiB");
         assert!(outcome.sealed.is_some(), "after {kib} KiB: {outcome:?}");
     }
@@ -157,7 +157,7 @@ async fn a_disk_that_is_full_at_any_byte() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_disk_that_promised_room_and_has_none() {
     for bytes in (0..3500).step_by(41) {
-        let outcome = fails_well("lying", Fault::LyingFull(After::Bytes(bytes)), 40).await;
+        let outcome = fails_well(Fault::LyingFull(After::Bytes(bytes)), 40).await;
         // The ballast makes room for the end.
         assert!(outcome.sealed.is_some(), "after {bytes}: {outcome:?}");
     }
@@ -166,7 +166,7 @@ async fn a_disk_that_promised_room_and_has_none() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_write_that_fails_at_any_byte() {
     for bytes in (0..3500).step_by(43) {
-        let outcome = fails_well("write", Fault::WriteError(After::Bytes(bytes)), 40).await;
+        let outcome = fails_well(Fault::WriteError(After::Bytes(bytes)), 40).await;
         let why = "input/output error".to_owned();
         let expected = Failure::Disk { what: "be written", why };
         assert!(outcome.failure.is_none_or(|failure| failure == expected), "after {bytes}");
@@ -176,18 +176,18 @@ async fn a_write_that_fails_at_any_byte() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_disk_that_is_full_at_any_boundary_of_chunks() {
     let is_sealed = |outcome: &Outcome| outcome.sealed == Some(State::Sealed);
-    assert_eq!(in_every_write("full-chunk", Fault::Full, 40, is_sealed).await, 0);
+    assert_eq!(in_every_write(Fault::Full, 40, is_sealed).await, 0);
     let says_why = |outcome: &Outcome| {
         let failure = outcome.failure.as_ref();
         failure.is_none_or(|failure| *failure == Failure::DiskFull) && outcome.sealed.is_some()
     };
-    for (name, fault, each_bytes) in [
-        ("full-chunk-long", Fault::Full as fn(After) -> Fault, 60_000),
-        ("lying-chunk", Fault::LyingFull, 40),
-        ("lying-chunk-long", Fault::LyingFull, 60_000),
+    for (what, fault, each_bytes) in [
+        ("full, long", Fault::Full as fn(After) -> Fault, 60_000),
+        ("lying", Fault::LyingFull, 40),
+        ("lying, long", Fault::LyingFull, 60_000),
     ] {
-        let n_failed = in_every_write(name, fault, each_bytes, says_why).await;
-        assert!(n_failed > 20, "{name}: only {n_failed} sessions failed");
+        let n_failed = in_every_write(fault, each_bytes, says_why).await;
+        assert!(n_failed > 20, "{what}: only {n_failed} sessions failed");
     }
 }
 
@@ -198,9 +198,9 @@ async fn a_write_that_fails_at_any_boundary_of_chunks() {
         let expected = Failure::Disk { what: "be written", why };
         outcome.failure.as_ref().is_none_or(|failure| *failure == expected)
     };
-    for (name, each_bytes) in [("write-chunk", 40), ("write-chunk-long", 60_000)] {
-        let n_failed = in_every_write(name, Fault::WriteError, each_bytes, says_why).await;
-        assert!(n_failed > 20, "{name}: only {n_failed} sessions failed");
+    for each_bytes in [40, 60_000] {
+        let n_failed = in_every_write(Fault::WriteError, each_bytes, says_why).await;
+        assert!(n_failed > 20, "{each_bytes} bytes each: only {n_failed} sessions failed");
     }
 }
 
@@ -208,7 +208,7 @@ async fn a_write_that_fails_at_any_boundary_of_chunks() {
 async fn a_slow_disk_is_waited_for_and_no_more_waits_than_there_is_room_for() {
     const QUEUE_BYTES: usize = 100_000;
     const EACH_BYTES: usize = 20_000;
-    let (folder, people) = (Folder::new("slow"), People::new());
+    let (folder, people) = (TestFolder::new(), People::new());
     let disk = FaultyDisk::new(Fault::Slow(Duration::from_millis(5)));
     let config = RecorderConfig { queue_bytes: QUEUE_BYTES, ..config(&folder, &people) };
     let (recorder, _) = start_on(config, Arc::new(disk.clone())).await;
@@ -235,21 +235,21 @@ async fn a_slow_disk_is_waited_for_and_no_more_waits_than_there_is_room_for() {
 async fn a_sync_that_fails_is_not_tried_again() {
     // Ten commits, the one of the last event, and the end.
     for nth in 1..=12 {
-        let outcome = fails_well("sync-from", Fault::SyncErrorFrom(nth), 40).await;
+        let outcome = fails_well(Fault::SyncErrorFrom(nth), 40).await;
         // The end cannot be made durable either: the next start seals.
         assert_eq!(outcome.sealed, None, "{nth}: {outcome:?}");
-        let outcome = fails_well("sync-at", Fault::SyncErrorAt(nth), 40).await;
+        let outcome = fails_well(Fault::SyncErrorAt(nth), 40).await;
         // It can elsewhere. What is known of the first file ends with the sync before.
         assert_eq!(outcome.sealed, Some(State::Damaged), "{nth}: {outcome:?}");
     }
     // The raw recording is whole when packing it fails.
-    let outcome = fails_well("sync-pack", Fault::SyncErrorFrom(13), 40).await;
+    let outcome = fails_well(Fault::SyncErrorFrom(13), 40).await;
     assert_eq!((outcome.failure, outcome.sealed), (None, Some(State::Sealed)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sync_that_fails_while_nobody_waits_for_it() {
-    let (folder, people) = (Folder::new("sync-beside"), People::new());
+    let (folder, people) = (TestFolder::new(), People::new());
     let disk = FaultyDisk::new(Fault::SyncErrorAt(1));
     let config =
         RecorderConfig { commit_interval: Duration::from_millis(1), ..config(&folder, &people) };
@@ -275,7 +275,7 @@ async fn a_sync_that_fails_while_nobody_waits_for_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn short_writes_are_no_failure() {
-    let outcome = fails_well("short", Fault::ShortWrites(7), 900).await;
+    let outcome = fails_well(Fault::ShortWrites(7), 900).await;
     assert_eq!(
         (outcome.n_durable, outcome.failure, outcome.sealed),
         (28, None, Some(State::Sealed))
@@ -284,7 +284,7 @@ async fn short_writes_are_no_failure() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_disk_that_hangs_ends_the_session_in_time() {
-    let (folder, people) = (Folder::new("hang"), People::new());
+    let (folder, people) = (TestFolder::new(), People::new());
     let disk = FaultyDisk::new(Fault::Hang);
     let config = RecorderConfig { stall: Duration::from_millis(200), ..config(&folder, &people) };
     let (recorder, _) = start_on(config.clone(), Arc::new(disk.clone())).await;
@@ -309,7 +309,7 @@ async fn a_disk_that_hangs_ends_the_session_in_time() {
 
 #[tokio::test]
 async fn a_recording_that_cannot_begin_leaves_nothing() {
-    let (folder, people) = (Folder::new("begin"), People::new());
+    let (folder, people) = (TestFolder::new(), People::new());
     let disk = FaultyDisk::new(Fault::WriteError(After::Bytes(30)));
     let (recorder, _) = start_on(config(&folder, &people), Arc::new(disk.clone())).await;
     disk.arm();

@@ -10,31 +10,9 @@ use session_store::{
     AgeIdentities, AgeRecipients, Disk, KeysFile, Readers, RealDisk, Recorder, RecorderConfig,
     Recordings, Recovered, SystemClock, UnwrapKey, Watermarks, unwrap_keys,
 };
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-
-/// A folder that is gone when the test is.
-#[derive(Debug)]
-pub(crate) struct Folder(PathBuf);
-
-impl Folder {
-    pub(crate) fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("weir-store-{name}-{}", std::process::id()));
-        let _left_by_a_crash = std::fs::remove_dir_all(&path).is_ok();
-        std::fs::create_dir_all(&path).expect("a folder");
-        Self(path)
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        std::fs::remove_dir_all(&self.0).expect("the folder goes away");
-    }
-}
+use test_folder::TestFolder;
 
 /// Two people: one may see what was shown, the other what was typed as well.
 pub(crate) struct People {
@@ -98,7 +76,7 @@ fn unwrap(identity: &Identity, file: &KeysFile) -> Keys {
     unwrap_keys(file, &[by]).expect("keys")
 }
 
-pub(crate) fn config(folder: &Folder, people: &People) -> RecorderConfig {
+pub(crate) fn config(folder: &TestFolder, people: &People) -> RecorderConfig {
     people.config(folder.path())
 }
 

@@ -4,7 +4,7 @@
 //! upstream: what is written there was executed. `WEIR_KILLS` says how often it is killed; docs/benchmarks.md has ten
 //! thousand.
 
-use crate::fixture::{Folder, People, data, events, opening, start};
+use crate::fixture::{People, data, events, opening, start};
 use crate::random::{Random, count};
 use session_record::{Anchors, Durability, Event, SessionId, Stream, Verdict};
 use session_store::{Found, Recordings, Recovered};
@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use test_folder::TestFolder;
 
 const FOLDER: &str = "WEIR_TEST_KILL_FOLDER";
 const SEED: &str = "WEIR_TEST_KILL_SEED";
@@ -66,7 +67,7 @@ fn say(line: &str) {
     out.write_all(format!("@{line}\n").as_bytes()).and_then(|()| out.flush()).expect("a pipe");
 }
 
-fn child(folder: &Folder, seed: u64) -> Child {
+fn child(folder: &TestFolder, seed: u64) -> Child {
     Command::new(std::env::current_exe().expect("a program"))
         .args(["--exact", "kill::a_child_that_records", "--nocapture", "--test-threads=1"])
         .env(FOLDER, folder.path())
@@ -78,7 +79,7 @@ fn child(folder: &Folder, seed: u64) -> Child {
 }
 
 /// What a killed child had said: for each session that was opened, the last event that was executed.
-fn run_and_kill(folder: &Folder, seed: u64, random: &mut Random) -> BTreeMap<u64, Option<u64>> {
+fn run_and_kill(folder: &TestFolder, seed: u64, random: &mut Random) -> BTreeMap<u64, Option<u64>> {
     let mut child = child(folder, seed);
     let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
     let (mut left, mut said) = (random.below(150), BTreeMap::new());
@@ -106,7 +107,7 @@ fn run_and_kill(folder: &Folder, seed: u64, random: &mut Random) -> BTreeMap<u64
 
 #[tokio::test]
 async fn what_was_executed_is_in_the_recording_whenever_it_is_killed() {
-    let (folder, people) = (Folder::new("kill"), People::new());
+    let (folder, people) = (TestFolder::new(), People::new());
     std::fs::write(folder.path().join("people"), people.text()).expect("people");
     let (n_kills, mut n_executed) = (count("WEIR_KILLS", 200), 0);
     for seed in 0..n_kills {
@@ -131,7 +132,7 @@ async fn what_was_executed_is_in_the_recording_whenever_it_is_killed() {
     assert!(n_executed > n_kills * 10, "only {n_executed} events were executed in {n_kills} runs");
 }
 
-fn is_recorded(folder: &Folder, people: &People, session: u64, executed: Option<u64>) {
+fn is_recorded(folder: &TestFolder, people: &People, session: u64, executed: Option<u64>) {
     let recordings = Recordings::new(folder.path());
     let id = SessionId(session.into());
     let keys = people.all_keys(&recordings, id);
@@ -148,7 +149,7 @@ fn is_recorded(folder: &Folder, people: &People, session: u64, executed: Option<
     );
 }
 
-fn remove(folder: &Folder, session: SessionId) {
+fn remove(folder: &TestFolder, session: SessionId) {
     for entry in std::fs::read_dir(folder.path().join("open")).expect("a folder") {
         let path = entry.expect("an entry").path();
         if path.to_string_lossy().contains(&session.to_string()) {

@@ -1,12 +1,13 @@
 //! What people write about a recording stays with it, and goes with it.
 
-use crate::fixture::{Folder, People, config, opening, start};
+use crate::fixture::{People, config, opening, start};
 use session_record::{Durability, Ending, SessionId};
 use session_store::{Deletion, Note, RealDisk, Recordings};
+use test_folder::TestFolder;
 
 #[tokio::test]
 async fn notes_follow_their_recording() {
-    let (folder, people) = (Folder::new("notes"), People::new());
+    let (folder, people) = (TestFolder::new(), People::new());
     let (recorder, _) = start(config(&folder, &people)).await;
     let recording = recorder.open(opening(7, Durability::Group)).await.expect("a recording");
     let (recordings, session) = (Recordings::new(folder.path()), SessionId(7));

@@ -1,6 +1,6 @@
 //! The power fails: of what was not synced, any part may be gone. `WEIR_POWER_CUTS` says how often.
 
-use crate::fixture::{Folder, People, config, data, events, opening, start, start_on};
+use crate::fixture::{People, config, data, events, opening, start, start_on};
 use crate::random::{Random, count};
 use session_record::{Anchors, Durability, Event, SessionId, Stream, Verdict};
 use session_store::{Disk, DiskFile, Found, RealDisk, RecorderConfig, Recordings};
@@ -11,6 +11,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use test_folder::TestFolder;
 
 /// A disk that knows what it would keep.
 #[derive(Debug, Clone, Default)]
@@ -174,7 +175,7 @@ fn nth_event(n: u64) -> Event {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_durable_is_there_after_the_power_failed() {
     for seed in 0..count("WEIR_POWER_CUTS", 150) {
-        let (folder, people) = (Folder::new("power"), People::new());
+        let (folder, people) = (TestFolder::new(), People::new());
         let mut random = Random(seed);
         let memory = Memory::default();
         // With the shorter one, other threads sync all the time.

@@ -1,9 +1,10 @@
 //! A session from its opening to its recording among the sealed ones.
 
-use crate::fixture::{Folder, People, config, data, events, opening, start};
+use crate::fixture::{People, config, data, events, opening, start};
 use session_record::{Compartment, Durability, Ending, Event, SessionId, State, Stream};
 use session_store::{Condition, Found, Recordings, StartError};
 use std::sync::Arc;
+use test_folder::TestFolder;
 
 fn typed_and_shown() -> Vec<Event> {
     vec![
@@ -16,7 +17,7 @@ fn typed_and_shown() -> Vec<Event> {
 
 #[tokio::test]
 async fn a_session_is_recorded_sealed_listed_and_read() {
-    let (folder, people) = (Folder::new("whole"), People::new());
+    let (folder, people) = (TestFolder::new(), People::new());
     let (recorder, recovered) = start(config(&folder, &people)).await;
     assert!(recovered.is_empty());
     let recording = recorder.open(opening(7, Durability::Intent)).await.expect("a recording");
@@ -50,7 +51,7 @@ async fn a_session_is_recorded_sealed_listed_and_read() {
 
 #[tokio::test]
 async fn who_watches_sees_everything_while_it_happens() {
-    let (folder, people) = (Folder::new("live"), People::new());
+    let (folder, people) = (TestFolder::new(), People::new());
     let (recorder, _) = start(config(&folder, &people)).await;
     let recording = recorder.open(opening(7, Durability::Group)).await.expect("a recording");
     let mut follow = recorder.live(SessionId(7)).expect("it lives").follow(Compartment::Input);
@@ -67,7 +68,7 @@ async fn who_watches_sees_everything_while_it_happens() {
 
 #[tokio::test]
 async fn one_recorder_has_a_folder() {
-    let (folder, people) = (Folder::new("lock"), People::new());
+    let (folder, people) = (TestFolder::new(), People::new());
     let (_recorder, _) = start(config(&folder, &people)).await;
     let disk = Arc::new(session_store::RealDisk);
     let clock = Arc::new(session_store::SystemClock::start());
@@ -77,7 +78,7 @@ async fn one_recorder_has_a_folder() {
 
 #[tokio::test]
 async fn what_was_not_settled_is_found_again() {
-    let (folder, people) = (Folder::new("again"), People::new());
+    let (folder, people) = (TestFolder::new(), People::new());
     let (recorder, _) = start(config(&folder, &people)).await;
     let recording = recorder.open(opening(7, Durability::Intent)).await.expect("a recording");
     recording.admit(data(Stream::Stdin, b"ls\r")).await.expect("recorded");

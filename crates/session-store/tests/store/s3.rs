@@ -1,6 +1,6 @@
 //! A real S3 server: what is cut short on either side goes on, and digests are the server's too.
 
-use crate::fixture::{Folder, People, config, data, events, opening, start};
+use crate::fixture::{People, config, data, events, opening, start};
 use crate::random::Random;
 use cluster_testbed::Part;
 use session_record::{Durability, Ending, Event, SessionId, Stream};
@@ -15,6 +15,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
+use test_folder::TestFolder;
 
 const SESSION: SessionId = SessionId(7);
 const BUCKET: &str = "recordings";
@@ -95,7 +96,7 @@ fn shown() -> Vec<Event> {
     (0..60).map(|_| data(Stream::Stdout, &block())).collect()
 }
 
-async fn recorded(folder: &Folder, people: &People) -> Recordings {
+async fn recorded(folder: &TestFolder, people: &People) -> Recordings {
     let config = RecorderConfig { pack_level: None, ..config(folder, people) };
     let (recorder, _) = start(config).await;
     let recording =
@@ -137,7 +138,7 @@ async fn upload_some(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_copy_goes_on_after_either_side_was_killed() {
-    let (folder, people) = (Folder::new("s3"), People::new());
+    let (folder, people) = (TestFolder::new(), People::new());
     let recordings = recorded(&folder, &people).await;
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let mut server = Server::start(folder.path().join("server"));
@@ -158,7 +159,7 @@ async fn a_copy_goes_on_after_either_side_was_killed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_forgot_an_upload_gets_it_again() {
-    let (folder, people) = (Folder::new("s3-forgot"), People::new());
+    let (folder, people) = (TestFolder::new(), People::new());
     let recordings = recorded(&folder, &people).await;
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let server = Server::start(folder.path().join("server"));
@@ -182,7 +183,7 @@ async fn a_server_that_forgot_an_upload_gets_it_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_not_there_is_an_error_and_nothing_is_released() {
-    let (folder, people) = (Folder::new("s3-gone"), People::new());
+    let (folder, people) = (TestFolder::new(), People::new());
     let recordings = recorded(&folder, &people).await;
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let mut server = Server::start(folder.path().join("server"));

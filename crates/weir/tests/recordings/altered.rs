@@ -6,7 +6,7 @@ use std::fs;
 
 #[test]
 fn a_sound_recording() {
-    let world = world_with_shell("sound");
+    let world = world_with_shell();
     expect![[r#"
         00000000-0000-0000-0000-00000000000a  sound
           ✓ all bytes are those that the seal commits to, in their order, none left out (14 chunks)
@@ -58,7 +58,7 @@ fn a_sound_recording() {
 
 #[test]
 fn a_changed_recording() {
-    let world = world_with_shell("changed");
+    let world = world_with_shell();
     let key = world.ledger();
     let file = shell_file(&world);
     let good = fs::read(&file).unwrap();
@@ -102,7 +102,7 @@ fn a_changed_recording() {
     // A recording that nobody began.
     fs::write(&file, &good).unwrap();
     fs::remove_dir_all(world.path("ledger")).unwrap();
-    let none = crate::world::World::new("other");
+    let none = crate::world::World::new();
     let key = none.ledger();
     let path = none.path("ledger").display().to_string();
     expect![[r#"

@@ -7,7 +7,7 @@ use session_record::{Ending, Event, Record, Stream};
 const HOSTILE: &str = "\u{1b}]52;c;eA==\u{7}\u{1b}]0;t\u{7}\u{1b}]8;;http://x\u{7}l\u{1b}]8;;\u{7}\u{1b}[2J\u{9b}31m\u{202e}\u{200b}\r\n=cmd|'/c calc'!A1,\u{1b}[6n";
 
 fn world() -> World {
-    let mut world = World::new("hostile");
+    let mut world = World::new();
     let mut opening = opening(5, &["sh", HOSTILE], true);
     opening.user.name = HOSTILE.to_owned();
     opening.user.groups = vec![HOSTILE.to_owned()];

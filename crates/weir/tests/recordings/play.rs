@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 #[test]
 fn without_a_terminal_nothing_is_played() {
-    let world = world_with_shell("no-terminal");
+    let world = world_with_shell();
     let said = told(&world.command(&["play", SHELL, "--identity", "auditor"]).output().unwrap());
     let expected = "2> error: playing needs a terminal: `weir sessions export --format text` writes what was shown\n[exit Some(2)]\n";
     assert_eq!(said, expected);
@@ -31,7 +31,7 @@ fn played(world: &World, arguments: &str, keys: &[u8]) -> String {
 
 #[test]
 fn a_session_is_played_and_ends_with_a_key() {
-    let world = world_with_shell("play");
+    let world = world_with_shell();
     let painted =
         played(&world, &format!("{SHELL} --identity auditor --speed 1000 --command 4"), b"..npq");
     assert!(painted.contains("welcome home"), "{painted:?}");
@@ -41,7 +41,7 @@ fn a_session_is_played_and_ends_with_a_key() {
 
 #[test]
 fn a_hostile_session_does_nothing_to_a_terminal() {
-    let mut world = World::new("play-hostile");
+    let mut world = World::new();
     let hostile = b"\x1b]52;c;eA==\x07\x1b]0;title\x07\x1bPq#0\x1b\\\x1b[6n\x1b[c\x1b[8;9;9t\x1b[?1000h\x1b[?2004h\xc2\x9b6nseen\xe2\x80\xae";
     let name = "sh\u{1b}]0;argv\u{7}";
     let steps = [data(1, Stream::Stdout, hostile), data(2, Stream::Stderr, hostile)];

@@ -6,7 +6,7 @@ use session_record::{Ending, Event, Stream};
 
 #[test]
 fn ls() {
-    let mut world = world_with_shell("ls");
+    let mut world = world_with_shell();
     let left = Ending::ClientLeft;
     world.record(&opening(0xb, &["sh", "-c", "id; whoami"], false), &[], left);
     expect![[r#"
@@ -51,7 +51,7 @@ fn ls() {
 
 #[test]
 fn show() {
-    let world = world_with_shell("show");
+    let world = world_with_shell();
     expect![[r#"
         session      00000000-0000-0000-0000-00000000000a
         state        sealed
@@ -130,7 +130,7 @@ fn show() {
 
 #[test]
 fn show_with_the_key_of_what_was_typed() {
-    let world = world_with_shell("show-typed");
+    let world = world_with_shell();
     // It is known what was typed; a password is still not said.
     let shown = world.weir(&["show", SHELL, "--identity", "investigator", "-o", "json"]);
     assert!(!shown.contains("s3cret"), "{shown}");
@@ -140,7 +140,7 @@ fn show_with_the_key_of_what_was_typed() {
 
 #[test]
 fn tail_and_grep() {
-    let world = world_with_shell("grep");
+    let world = world_with_shell();
     expect![[r#"
         root@web:/# su ada
         Password:
@@ -179,7 +179,7 @@ fn tail_and_grep() {
 
 #[test]
 fn export() {
-    let world = world_with_shell("export");
+    let world = world_with_shell();
     let export = |more: &[&str]| world.weir(&[&["export", SHELL][..], more].concat());
     expect![[r#"
         root@web:/# su ada
@@ -221,7 +221,7 @@ fn export() {
 
 #[test]
 fn files_that_were_copied_in_two_sessions() {
-    let mut world = World::new("files");
+    let mut world = World::new();
     let mut archive = tar::Builder::new(Vec::new());
     for (path, content) in [("d/one", vec![1; 3000]), ("d/two", vec![2; 10])] {
         let mut header = tar::Header::new_gnu();
@@ -275,7 +275,7 @@ fn files_that_were_copied_in_two_sessions() {
 
 #[test]
 fn ports() {
-    let mut world = World::new("ports");
+    let mut world = World::new();
     let steps = [
         event(1, Event::Connected { connection: 0, port: 5432 }),
         data(2, Stream::ToPort { connection: 0 }, b"select 1"),
@@ -303,7 +303,7 @@ fn ports() {
 
 #[test]
 fn notes_and_holds() {
-    let world = world_with_shell("notes");
+    let world = world_with_shell();
     expect![[r#"
         noted at session 00000000-0000-0000-0000-00000000000a
     "#]]
@@ -336,7 +336,7 @@ fn notes_and_holds() {
 /// What was read is in the ledger before anything is shown, and where it cannot be, nothing is shown.
 #[test]
 fn views_are_on_record() {
-    let world = world_with_shell("views");
+    let world = world_with_shell();
     let key = world.ledger();
     let audit = ["--audit-ledger", "audit", "--audit-key", "ledger.key"];
     let tail = ["tail", SHELL, "--identity", "auditor"];

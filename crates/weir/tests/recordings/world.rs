@@ -12,23 +12,22 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use test_folder::TestFolder;
 
 const WEIR: &str = env!("CARGO_BIN_EXE_weir");
 pub(crate) const SHELL: &str = "00000000-0000-0000-0000-00000000000a";
 
 /// What is there is gone when the test is over.
 pub(crate) struct World {
-    folder: PathBuf,
+    folder: TestFolder,
     auditor: String,
     investigator: String,
     facts: Vec<Fact>,
 }
 
 impl World {
-    pub(crate) fn new(name: &str) -> Self {
-        let folder =
-            std::env::temp_dir().join(format!("weir-sessions-{name}-{}", std::process::id()));
-        let _left_by_a_crash = fs::remove_dir_all(&folder).is_ok();
+    pub(crate) fn new() -> Self {
+        let folder = TestFolder::new();
         fs::create_dir_all(folder.join("recordings/open")).unwrap();
         let mut people = ["auditor", "investigator"].map(|name| {
             let (secret, public) = AgeIdentities::generate();
@@ -112,7 +111,7 @@ impl World {
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(WEIR);
-        command.arg("sessions").args(arguments).current_dir(&self.folder).env_clear();
+        command.arg("sessions").args(arguments).current_dir(self.folder.path()).env_clear();
         command.env("WEIR_RECORDINGS", "recordings").env("USER", "cass").env("TERM", "xterm");
         command
     }
@@ -125,12 +124,6 @@ impl World {
     pub(crate) fn json(&self, arguments: &[&str]) -> serde_json::Value {
         let output = self.command(arguments).output().unwrap();
         serde_json::from_slice(&output.stdout).unwrap()
-    }
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.folder).unwrap();
     }
 }
 
@@ -239,8 +232,8 @@ pub(crate) fn shell() -> Vec<Record> {
 }
 
 /// The shell's recording in a world of its own.
-pub(crate) fn world_with_shell(name: &str) -> World {
-    let mut world = World::new(name);
+pub(crate) fn world_with_shell() -> World {
+    let mut world = World::new();
     let finished = Ending::Finished { exit_code: Some(0) };
     world.record(&opening(0xa, &["bash", "-i"], true), &shell(), finished);
     world
