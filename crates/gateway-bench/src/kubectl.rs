@@ -46,6 +46,8 @@ impl Kubectl {
             .arg(file("client.pem"))
             .arg("--client-key")
             .arg(file("client.key"))
+            .arg("--cache-dir")
+            .arg(file("cache"))
             .args(["--kubeconfig=/dev/null", "--namespace=default"])
             .args(["exec", "p", "--container=c", "--", "bulk", &bytes.to_string()])
             .stdin(Stdio::null())

@@ -20,9 +20,10 @@ use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::WebSocketStream;
-use tungstenite::Message;
 use tungstenite::handshake::derive_accept_key;
-use tungstenite::protocol::{Role, WebSocketConfig};
+use tungstenite::protocol::frame::coding::CloseCode;
+use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tungstenite::{Message, Utf8Bytes};
 
 pub(crate) const FRAME_BYTES: usize = 32 << 10;
 const PROTOCOL: &str = "v5.channel.k8s.io";
@@ -113,7 +114,8 @@ async fn run(mut socket: Socket, command: &[String]) {
         _ => echo(&mut socket).await,
     };
     if done.is_some() && socket.send(Message::Binary(Bytes::from_static(SUCCESS))).await.is_ok() {
-        drop(socket.close(None).await);
+        let frame = CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::from_static("") };
+        drop(socket.close(Some(frame)).await);
         while let Some(Ok(_)) = socket.next().await {}
     }
 }
@@ -191,6 +193,15 @@ async fn plain(request: Request<Incoming>) -> Response<Full<Bytes>> {
             }
             review
         }
+        // What `kubectl` asks before it knows what a pod is.
+        "/api" => serde_json::json!({ "kind": "APIVersions", "versions": ["v1"] }),
+        "/apis" => serde_json::json!({ "kind": "APIGroupList", "apiVersion": "v1", "groups": [] }),
+        "/api/v1" => serde_json::json!({
+            "kind": "APIResourceList", "groupVersion": "v1",
+            "resources": [{
+                "name": "pods", "singularName": "pod", "namespaced": true, "kind": "Pod", "verbs": ["get"],
+            }],
+        }),
         "/version" => serde_json::json!({ "major": "1", "minor": "36", "gitVersion": "v1.36.3" }),
         _ => serde_json::json!({
             "apiVersion": "v1", "kind": "Pod",
