@@ -1,13 +1,13 @@
 //! Who calls, from where, and for which cluster.
 
 use crate::activity::Activity;
+use crate::places::Socket;
 use crate::upstream::Upstream;
 use access_checks::ApiServer;
 use access_model::Identity;
 use http::HeaderMap;
 use rustls_pki_types::CertificateDer;
 use std::net::SocketAddr;
-use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 
 /// What a connection is before any request: its other end, and the certificate that was proven in TLS.
@@ -19,7 +19,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn of(stream: &TlsStream<TcpStream>, address: SocketAddr) -> Self {
+    pub(crate) fn of(stream: &TlsStream<Socket>, address: SocketAddr) -> Self {
         let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
         let owned = certificates.iter().map(|certificate| certificate.clone().into_owned());
         Self { address, certificates: owned.collect() }

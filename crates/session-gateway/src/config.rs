@@ -147,7 +147,10 @@ pub struct Ledger {
 
 #[derive(Debug, Clone)]
 pub struct Limits {
+    /// Of clients, sessions' among them.
     pub connections: usize,
+    /// That are answered at once, watches among them.
+    pub requests: usize,
     pub sessions: usize,
     /// How long a session may last.
     pub duration: Duration,
@@ -167,6 +170,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 20_000,
+            requests: 20_000,
             sessions: 10_000,
             duration: Duration::from_hours(12),
             idle: Duration::from_hours(4),
@@ -178,16 +182,20 @@ impl Default for Limits {
     }
 }
 
-/// Files that the ledger, the keys, the API servers' connections and what is packed may have open at once.
-const OTHER_FILES: usize = 256;
+/// Files that are open whatever goes on: of the ledger, of recordings that are sealed, of the console, of idle connections
+/// to API servers.
+const OTHER_FILES: usize = 512;
 
 impl Limits {
-    /// As many connections and sessions as this many open files have room for. A connection is a file, and another
-    /// towards the API server; a session is a connection with a file of its recording.
+    /// As much as this many open files have room for. A client's connection is a file, and another to the API server while
+    /// it asks for a session; a session is a connection with one to the API server and one file of its recording; a
+    /// request is one to the API server.
     pub(crate) fn within_files(mut self, files: usize) -> Self {
         let files = files.saturating_sub(OTHER_FILES);
-        self.sessions = self.sessions.min(files / 3);
-        self.connections = self.connections.min((files - self.sessions) / 2);
+        self.sessions = self.sessions.min(files / 10 * 3);
+        let rest = files - self.sessions;
+        self.connections = self.connections.min(rest / 7 * 3);
+        self.requests = self.requests.min(rest - 2 * self.connections);
         self
     }
 }
@@ -208,14 +216,15 @@ mod tests {
 
     #[test]
     fn open_files_are_enough_for_all_that_is_allowed() {
-        for files in [0, 255, 256, 300, 1024, 20_000, 60_256, 1 << 20, usize::MAX] {
-            let Limits { connections, sessions, .. } = Limits::default().within_files(files);
-            let most = connections.saturating_mul(2) + sessions;
-            assert!(most <= files.saturating_sub(OTHER_FILES), "{files}: {connections} {sessions}");
+        for files in [0, 511, 512, 600, 1024, 20_000, 70_512, 1 << 20, usize::MAX] {
+            let limits = Limits::default().within_files(files);
+            let Limits { connections, requests, sessions, .. } = limits;
+            let most = connections * 2 + requests + sessions;
+            assert!(most <= files.saturating_sub(OTHER_FILES), "{files}: {limits:?}");
             assert!(sessions <= connections, "{files}: a session is a connection");
         }
-        let plenty = Limits::default().within_files(60_256);
-        assert_eq!((plenty.connections, plenty.sessions), (20_000, 10_000));
+        let Limits { connections, requests, sessions, .. } = Limits::default().within_files(70_512);
+        assert_eq!((connections, requests, sessions), (20_000, 20_000, 10_000));
         assert!(Limits::default().within_files(20_000).sessions >= 5000);
     }
 }

@@ -9,6 +9,7 @@ use crate::chain::chain;
 use crate::config::{Clients, Console};
 use crate::gateway::{Gateway, Running, bind};
 use crate::listener::{self, ListenError};
+use crate::places::Socket;
 use access_model::Identity;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode};
@@ -20,7 +21,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
@@ -98,21 +99,18 @@ where
 {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
-        let place = Arc::clone(&places).acquire_owned().await;
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         let Some((stream, address)) = listener::accepted(&gateway, &listener).await else { return };
-        let (gateway, tls, answer) = (Arc::clone(&gateway), tls.clone(), answer.clone());
-        let tasks = gateway.tasks.clone();
-        tasks.spawn(async move {
-            connection(gateway, tls, (stream, address), answer).await;
-            drop(place);
-        });
+        let connected = (Socket::of_client(stream, place), address);
+        let (shared, tls, answer) = (Arc::clone(&gateway), tls.clone(), answer.clone());
+        gateway.tasks.spawn(connection(shared, tls, connected, answer));
     }
 }
 
 async fn connection<A, F, B>(
     gateway: Arc<Gateway>,
     tls: TlsAcceptor,
-    (stream, address): (TcpStream, SocketAddr),
+    (stream, address): (Socket, SocketAddr),
     answer: A,
 ) where
     A: Fn(Visitor, Request<Incoming>) -> F,

@@ -6,6 +6,7 @@ use crate::caller::{Caller, Cluster, Connection};
 use crate::evidence::Refusal;
 use crate::gateway::Gateway;
 use crate::metrics::RefusedBy;
+use crate::places::Held;
 use crate::protocols::Purpose;
 use crate::reply::Failure;
 use crate::{calls, plain, streams};
@@ -30,10 +31,17 @@ pub(crate) async fn answer(
     connection: &Arc<Connection>,
     request: Request<Incoming>,
 ) -> Response<Body> {
-    match serve(gateway, connection, request).await {
+    let Some(place) = gateway.places.request() else {
+        gateway.metrics.refusal(RefusedBy::Limit);
+        let most = gateway.limits.requests;
+        let message = format!("the gateway has {most} requests to answer and takes no more");
+        return Failure::unavailable(message).response();
+    };
+    let response = match serve(gateway, connection, request).await {
         Ok(response) => response,
         Err(failure) => failure.response(),
-    }
+    };
+    response.map(|body| Held::new(body, place).boxed_unsync())
 }
 
 async fn serve(

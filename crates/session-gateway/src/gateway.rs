@@ -11,6 +11,7 @@ use crate::identify::{Identities, IssuerError};
 use crate::in_ledger::InLedger;
 use crate::listener::{self, ListenError};
 use crate::metrics::Metrics;
+use crate::places::Places;
 use crate::registry::Registry;
 use crate::route::Routes;
 use crate::upkeep::Keeper;
@@ -95,6 +96,7 @@ pub enum StartError {
 pub(crate) struct Gateway {
     pub(crate) name: String,
     pub(crate) limits: Limits,
+    pub(crate) places: Places,
     pub(crate) recordings: Recordings,
     pub(crate) calls: Calls,
     pub(crate) rules: Rules,
@@ -143,6 +145,7 @@ pub async fn start_on(config: &Config, disk: Arc<dyn Disk>) -> Result<Running, S
     let gateway = Arc::new(Gateway {
         name: config.name.clone(),
         limits: config.limits.clone(),
+        places: Places::new(&config.limits),
         recordings: config.recordings.clone(),
         calls: config.calls,
         rules: config.rules.clone(),

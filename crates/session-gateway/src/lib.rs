@@ -37,6 +37,7 @@ mod leg;
 mod listener;
 mod metrics;
 mod pem;
+mod places;
 mod plain;
 mod protocols;
 mod pump;

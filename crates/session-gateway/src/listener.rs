@@ -9,6 +9,7 @@ use crate::config::{Clients, Listen};
 use crate::dispatch;
 use crate::gateway::Gateway;
 use crate::pem::{self, PemError};
+use crate::places::Socket;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -22,7 +23,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_rustls::{TlsAcceptor, TlsStream};
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -94,16 +94,13 @@ pub(crate) fn tls(
 
 /// Accepts until the gateway stops. Connections beyond the limit wait in the kernel's queue.
 pub(crate) async fn serve(gateway: Arc<Gateway>, listener: TcpListener, tls: TlsAcceptor) {
-    let places = Arc::new(Semaphore::new(gateway.limits.connections));
     loop {
-        let place = Arc::clone(&places).acquire_owned().await;
+        let Ok(place) = Arc::clone(&gateway.places.connections).acquire_owned().await else {
+            return;
+        };
         let Some((stream, address)) = accepted(&gateway, &listener).await else { return };
-        let (gateway, tls) = (Arc::clone(&gateway), tls.clone());
-        let tasks = gateway.tasks.clone();
-        tasks.spawn(async move {
-            connection(gateway, tls, stream, address).await;
-            drop(place);
-        });
+        let stream = Socket::of_client(stream, place);
+        gateway.tasks.spawn(connection(Arc::clone(&gateway), tls.clone(), stream, address));
     }
 }
 
@@ -118,7 +115,14 @@ pub(crate) async fn accepted(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok(accepted) => return Some(accepted),
+            Ok((stream, address)) => {
+                // Nagle's algorithm only costs time: what is written here is whole.
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(error = chain(&error), %address, "a connection ended early");
+                    continue;
+                }
+                return Some((stream, address));
+            }
             Err(error) => {
                 tracing::warn!(error = chain(&error), "could not accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -130,14 +134,10 @@ pub(crate) async fn accepted(
 /// None where no TLS connection comes about.
 pub(crate) async fn handshake(
     tls: &TlsAcceptor,
-    stream: TcpStream,
+    stream: Socket,
     address: SocketAddr,
-) -> Option<TlsStream<TcpStream>> {
-    let handshake = async {
-        stream.set_nodelay(true)?;
-        tls.accept(stream).await
-    };
-    match tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await {
+) -> Option<TlsStream<Socket>> {
+    match tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
         Ok(Ok(stream)) => Some(TlsStream::from(stream)),
         Ok(Err(error)) => {
             tracing::debug!(error = chain(&error), %address, "no TLS connection came about");
@@ -150,12 +150,7 @@ pub(crate) async fn handshake(
     }
 }
 
-async fn connection(
-    gateway: Arc<Gateway>,
-    tls: TlsAcceptor,
-    stream: TcpStream,
-    address: SocketAddr,
-) {
+async fn connection(gateway: Arc<Gateway>, tls: TlsAcceptor, stream: Socket, address: SocketAddr) {
     let Some(stream) = handshake(&tls, stream, address).await else { return };
     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let connection = Arc::new(Connection::of(&stream, address));
@@ -170,7 +165,7 @@ async fn connection(
     }
 }
 
-type Io = TokioIo<TlsStream<TcpStream>>;
+type Io = TokioIo<TlsStream<Socket>>;
 
 async fn serve_http1(
     gateway: &Arc<Gateway>,

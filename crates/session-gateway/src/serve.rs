@@ -62,14 +62,15 @@ fn within_open_files(limits: &Limits) -> nix::Result<Limits> {
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
     setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
     let fitting = limits.clone().within_files(usize::try_from(most).unwrap_or(usize::MAX));
-    if (fitting.connections, fitting.sessions) != (limits.connections, limits.sessions) {
+    let counts = |limits: &Limits| (limits.connections, limits.requests, limits.sessions);
+    if counts(&fitting) != counts(limits) {
         tracing::warn!(
             open_files = most,
             connections = fitting.connections,
+            requests = fitting.requests,
             sessions = fitting.sessions,
-            "the limit of open files has room for fewer connections and sessions than the configuration \
-             allows: raise it (LimitNOFILE= of a service, a runtime's ulimits), or lower limits.connections and \
-             limits.sessions",
+            "the limit of open files has room for fewer connections, requests and sessions than the configuration \
+             allows: raise it (LimitNOFILE= of a service, a runtime's ulimits), or lower `limits`",
         );
     }
     Ok(fitting)

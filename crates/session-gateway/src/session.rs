@@ -7,6 +7,7 @@ use crate::evidence::NoEvidence;
 use crate::gateway::Gateway;
 use crate::heads::Following;
 use crate::metrics::RefusedBy;
+use crate::places::Place;
 use crate::registry::{Ask, Live, Registered};
 use crate::reply::Failure;
 use access_model::Verb;
@@ -22,6 +23,7 @@ pub(crate) struct Begun {
     asks: mpsc::Receiver<Ask>,
     registered: Registered,
     following: Following,
+    place: Place,
 }
 
 /// A new id.
@@ -43,11 +45,11 @@ pub(crate) async fn begin(
         let failure = Failure::unavailable("the gateway is stopping: try again in a moment");
         return Err((RefusedBy::Stopping, failure));
     }
-    if gateway.sessions.len() >= gateway.limits.sessions {
+    let Some(place) = gateway.places.session() else {
         let message =
             format!("the gateway has {} sessions open and takes no more", gateway.limits.sessions);
         return Err((RefusedBy::Limit, Failure::unavailable(message)));
-    }
+    };
     let recording = match gateway.evidence.begin(opening.clone()).await {
         Ok(recording) => recording,
         Err(error) => return Err((RefusedBy::Recording, unrecorded(&error))),
@@ -55,7 +57,7 @@ pub(crate) async fn begin(
     let (registered, asks) = gateway.sessions.enter(opening);
     gateway.metrics.session_opened(verb);
     let following = gateway.heads.follow(recording.clone(), Arc::clone(&registered.live));
-    Ok(Begun { recording, asks, registered, following })
+    Ok(Begun { recording, asks, registered, following, place })
 }
 
 fn unrecorded(error: &NoEvidence) -> Failure {
@@ -80,7 +82,7 @@ impl Begun {
 
     /// Ends the session's evidence. Nothing passes any more when this is called.
     pub(crate) async fn end(self, gateway: &Gateway, ending: Ending) {
-        let Self { recording, asks, registered, following } = self;
+        let Self { recording, asks, registered, following, place } = self;
         drop((asks, following));
         let (from_client, to_client) = registered.live.bytes();
         gateway.metrics.bytes(from_client, to_client);
@@ -91,6 +93,6 @@ impl Begun {
             gateway.evidence.killed(session, by, why).await;
         }
         gateway.evidence.end(recording, ending).await;
-        drop(registered);
+        drop((registered, place));
     }
 }

@@ -3,6 +3,7 @@
 //! Receiving and sending are apart, so that one side can be waited for in both directions at once. Neither keeps
 //! more than the peer's last message and what is queued; whoever queues asks [`Sender::is_clear`] first.
 
+use crate::places::Socket;
 use bytes::{Buf as _, Bytes, BytesMut};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{Sink as _, SinkExt as _, StreamExt as _};
@@ -11,14 +12,13 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 use tokio_tungstenite::WebSocketStream;
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tungstenite::{Message, Utf8Bytes};
 
-pub(crate) type Io = TlsStream<TcpStream>;
+pub(crate) type Io = TlsStream<Socket>;
 
 /// What an idle connection keeps to read into.
 const READ_BYTES: usize = 4 << 10;

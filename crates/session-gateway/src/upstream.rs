@@ -11,7 +11,9 @@ use crate::body::Body;
 use crate::chain::chain;
 use crate::config::{Cluster, UpstreamIdentity};
 use crate::pem::{self, PemError};
+use crate::places::Socket;
 use crate::session::Begun;
+use crate::transport;
 use http::header::{AUTHORIZATION, HOST};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Request, Response, Uri};
@@ -220,10 +222,11 @@ impl Upstream {
         Ok(sender)
     }
 
-    async fn connect(&self) -> io::Result<tokio_rustls::TlsStream<TcpStream>> {
+    async fn connect(&self) -> io::Result<transport::Io> {
         let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
         stream.set_nodelay(true)?;
         let tls = TlsConnector::from(Arc::clone(&self.tls));
+        let stream = Socket::of_upstream(stream);
         Ok(tls.connect(self.server_name.clone(), stream).await?.into())
     }
 

@@ -229,6 +229,7 @@ impl Reader<'_> {
     fn limits(&mut self, raw: &RawLimits) -> Option<Limits> {
         let default = Limits::default();
         let connections = self.count(raw.connections.as_ref(), default.connections);
+        let requests = self.count(raw.requests.as_ref(), default.requests);
         let sessions = self.count(raw.sessions.as_ref(), default.sessions);
         let duration = self.duration(raw.duration.as_ref(), default.duration);
         let idle = self.duration(raw.idle.as_ref(), default.idle);
@@ -237,6 +238,7 @@ impl Reader<'_> {
         let message = self.size(raw.message.as_ref(), default.message);
         Some(Limits {
             connections: connections?,
+            requests: requests?,
             sessions: sessions?,
             duration: duration?,
             idle: idle?,

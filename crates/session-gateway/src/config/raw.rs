@@ -124,6 +124,7 @@ pub(super) struct RawUpstreamIdentity {
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub(super) struct RawLimits {
     pub(super) connections: Option<Spanned<usize>>,
+    pub(super) requests: Option<Spanned<usize>>,
     pub(super) sessions: Option<Spanned<usize>>,
     pub(super) duration: Option<Text>,
     pub(super) idle: Option<Text>,

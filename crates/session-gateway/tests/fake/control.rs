@@ -129,15 +129,3 @@ async fn a_gateway_that_stops_tells_everybody_and_seals() {
     assert_eq!(endings, ["sealed GatewayStopped", "sealed GatewayStopped"]);
     assert_eq!(kinds(&evidence.facts().await), ["opened", "opened", "sealed", "sealed"]);
 }
-
-#[tokio::test]
-async fn sessions_beyond_the_limit_are_refused() {
-    let more = "limits: {sessions: 1}\n".to_owned();
-    let world = World::with(Wish { more, ..Wish::default() }).await;
-    let mut person = world.client(ALICE).exec(V5, "stdin stdout tty", &["shell"]).await;
-    person.until("$ ").await;
-    let outcome = world.client(ALICE).exec(V5, "stdout", &["echo", "a"]).await.wait().await;
-    assert!(outcome.status.contains("has 1 sessions open"), "{outcome:?}");
-    person.type_in("\u{4}").await;
-    person.wait().await;
-}

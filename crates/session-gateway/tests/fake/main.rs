@@ -18,6 +18,7 @@ mod id_tokens;
 mod person;
 #[path = "../support/pki.rs"]
 mod pki;
+mod places;
 mod plain;
 mod refusals;
 mod requests;

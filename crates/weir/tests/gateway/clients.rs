@@ -5,6 +5,10 @@ use serde_json::Value;
 use std::io::Read as _;
 use std::process::Stdio;
 
+/// What is typed into a terminal, and what that shows.
+const TYPED: &str = "echo in-a-$((40+2))-terminal\n";
+const SHOWN: &str = "in-a-42-terminal";
+
 #[test]
 fn what_is_run_through_the_gateway_is_recorded_and_proven() {
     let world = World::up();
@@ -17,6 +21,7 @@ fn what_is_run_through_the_gateway_is_recorded_and_proven() {
     refusals(&world);
     console(&world);
     recordings(&world);
+    crate::plain_text::is_nowhere(&world, &[TYPED.trim_end(), SHOWN]);
     // Last: what comes before reads every recording there is.
     crate::large::through_every_combination(&world);
     world.down();
@@ -57,9 +62,8 @@ fn commands(world: &World) {
             sent.len()
         );
     }
-    let output =
-        world.terminal("ann", "exec -it shell -- sh", "echo in-a-$((40+2))-terminal\nexit 3\n");
-    assert!(output.contains("in-a-42-terminal"), "{output}");
+    let output = world.terminal("ann", "exec -it shell -- sh", &format!("{TYPED}exit 3\n"));
+    assert!(output.contains(SHOWN), "{output}");
 }
 
 fn copies(world: &World) {
@@ -207,7 +211,7 @@ fn recordings(world: &World) {
         .iter()
         .map(|command| command["text"].as_str().unwrap())
         .collect();
-    assert_eq!(commands, ["sh", "echo in-a-$((40+2))-terminal", "exit 3"], "{shown:#}");
+    assert_eq!(commands, ["sh", TYPED.trim_end(), "exit 3"], "{shown:#}");
     let copied = items.iter().find(|item| item["command"][1] == "-xmf").unwrap();
     let shown = world.weir(&[
         "sessions",
@@ -223,7 +227,7 @@ fn recordings(world: &World) {
     assert!(found.status.success() && said(&found).contains(id), "{}", said(&found));
     let cast = world.weir(&["sessions", "export", id, "--identity", &world.key("shown.key")]);
     assert!(
-        said(&cast).starts_with("{\"command\":\"sh\"") && said(&cast).contains("in-a-42-terminal"),
+        said(&cast).starts_with("{\"command\":\"sh\"") && said(&cast).contains(SHOWN),
         "{}",
         said(&cast)
     );

@@ -11,5 +11,6 @@ mod clients;
 mod evidence;
 mod kills;
 mod large;
+mod plain_text;
 mod verbs;
 mod world;

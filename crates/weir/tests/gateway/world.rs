@@ -169,10 +169,12 @@ impl World {
 
     pub(crate) fn start_gateway(&self) {
         let log = fs::File::create(self.folder.join("gateway.log")).unwrap();
+        fs::create_dir_all(self.temporary()).unwrap();
         let mut command = self.testbed.beside(env!("CARGO_BIN_EXE_weir"));
         command
             .args(["gateway", "run", "--config"])
             .arg(self.folder.join("gateway.yaml"))
+            .env("TMPDIR", self.temporary())
             .envs(["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].into_iter().zip(STORAGE_KEYS))
             .stderr(log);
         let mut child = Process::start(command.stdin(Stdio::null())).unwrap();
@@ -185,6 +187,11 @@ impl World {
             std::thread::yield_now();
         }
         *self.gateway.lock().unwrap() = Some(child);
+    }
+
+    /// Where the gateway would write temporary files.
+    pub(crate) fn temporary(&self) -> PathBuf {
+        self.folder.join("temporary")
     }
 
     /// What the kernel says of the gateway's limits.
