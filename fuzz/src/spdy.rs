@@ -126,13 +126,17 @@ impl Session {
                     assert_eq!((events_again, is_over_again || !is_over), (events, true));
                 }
             }
-            (Kind::Forward { .. }, Role::Server) if whole.said.iter().any(tells_an_error) => {
-                // A client ends a connection of which both streams are over, and says no more on it.
-                let is_over = |connection| whole.said.contains(&Said::Own(end_of_port(connection)));
+            // Of a connection that is over on one stream, a client has less to say.
+            (Kind::Forward { .. }, Role::Server) if whole.said.iter().any(ends_a_stream) => {
+                let tells_errors = whole.said.iter().any(tells_an_error);
+                let is_over = |connection| {
+                    tells_errors && whole.said.contains(&Said::Own(end_of_port(connection)))
+                };
                 for connection in heard.iter().filter_map(connected) {
                     let heard = to_port(&heard, connection);
                     let again = to_port(&again.events, connection);
                     let is_same = if is_over(connection) {
+                        // It ends the connection then, and says no more on it.
                         heard.0.starts_with(&again.0)
                     } else {
                         heard == again
@@ -176,6 +180,11 @@ const fn tells_an_error(said: &Said) -> bool {
         said,
         Said::Own(Event::ConnectionError { .. } | Event::Notice { .. } | Event::Status { .. })
     )
+}
+
+const fn ends_a_stream(said: &Said) -> bool {
+    tells_an_error(said)
+        || matches!(said, Said::Own(Event::End { stream: Stream::FromPort { .. } }))
 }
 
 const fn end_of_port(connection: u32) -> Event {

@@ -124,6 +124,7 @@ fn sessions_are_decoded() {
         client-go-terminal 3
         client-go-tunnel 6
         client-go-v4 2
+        client-reset-after-both-ended
         client-said-after-both-ended 7
         client-script 2
         runtime-forward-script 6
