@@ -92,6 +92,7 @@ fn requests_are_classified() {
         attach "attach"
         exec "exec"
         log "logs"
+        log-of-another-group "subresource-unknown"
         node-proxy "node-proxy"
         port-forward "port-forward"
         proxy "proxy"

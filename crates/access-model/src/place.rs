@@ -5,10 +5,10 @@ use crate::refusal::shown;
 use crate::target::Path;
 use crate::{Refusal, Resource};
 
-/// Sub-resources with these names lead into containers or through proxies in the core group. In no other group is
-/// it known what they do, and some aggregated APIs hand whole clusters through them.
-const NEVER_ELSEWHERE: [&str; 5] =
-    ["attach", "ephemeralcontainers", "exec", "portforward", "proxy"];
+/// Sub-resources with these names lead into containers, through proxies or to what containers wrote in the core group.
+/// In no other group is it known what they do, and some aggregated APIs hand whole clusters through them.
+const NEVER_ELSEWHERE: [&str; 6] =
+    ["attach", "ephemeralcontainers", "exec", "log", "portforward", "proxy"];
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Place {

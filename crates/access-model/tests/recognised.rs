@@ -150,8 +150,7 @@ fn privileged_without_streams() {
               logs get /v1/pods ns=default name=p sub=log
               container=Some("c") follow=true
             GET /apis/build.openshift.io/v1/namespaces/ci/builds/b/log
-              logs get build.openshift.io/v1/builds ns=ci name=b sub=log
-              container=None follow=false
+              refused: the sub-resource log of builds is not known (subresource-unknown)
             GET /api/v1/namespaces/default/pods/https:p:8443/proxy/metrics?a=b&a=c
               proxy get /v1/pods ns=default name=https:p:8443 sub=proxy
               ProxyTarget { scheme: Some("https"), name: "p", port: Some("8443"), path: Some("/metrics") }

@@ -230,6 +230,7 @@ fn other_paths_that_are_not_known() {
             "GET /apis/apps/v1/namespaces/n/pods/p/exec",
             "GET /apis/cluster.karmada.io/v1alpha1/clusters/c/proxy/api/v1/namespaces/n/pods/p/exec",
             "GET /apis/subresources.kubevirt.io/v1/namespaces/n/virtualmachineinstances/v/Exec",
+            "GET /apis/build.openshift.io/v1/namespaces/n/builds/b/log",
             "GET /apis/clusterpedia.io/v1beta1/resources/api/v1/namespaces/n/pods/p/exec",
             "GET /apis/Apps/v1/deployments",
             "GET /ui",
@@ -258,6 +259,8 @@ fn other_paths_that_are_not_known() {
               403 subresource-unknown: the sub-resource proxy of clusters is not known
             GET /apis/subresources.kubevirt.io/v1/namespaces/n/virtualmachineinstances/v/Exec
               403 subresource-unknown: the sub-resource Exec of virtualmachineinstances is not known
+            GET /apis/build.openshift.io/v1/namespaces/n/builds/b/log
+              403 subresource-unknown: the sub-resource log of builds is not known
             GET /apis/clusterpedia.io/v1beta1/resources/api/v1/namespaces/n/pods/p/exec
               403 path-unknown: the path /apis/clusterpedia.io/v1beta1/resources/api/v1/namespaces/n/pods/p/exec is not one that the API server is known to have
             GET /apis/Apps/v1/deployments
