@@ -335,9 +335,9 @@ impl World {
             .get_envs()
             .find_map(|(name, value)| (name == "KUBECONFIG").then(|| value.unwrap().to_owned()));
         let line = format!("stty cols 100 rows 30; {} {arguments}", kubectl.display());
-        let mut command = self.testbed.command("script");
+        let mut command = self.testbed.command("timeout");
         command
-            .args(["-qec", &line, "/dev/null"])
+            .args(["--foreground", "60", "script", "-qec", &line, "/dev/null"])
             .env("KUBECONFIG", kubeconfig.unwrap())
             .env("TERM", "xterm");
         let mut child = command
@@ -354,8 +354,7 @@ impl World {
         // A person types when there is a prompt.
         while let Ok(count @ 1..) = stdout.read(&mut piece) {
             shown.push_str(&String::from_utf8_lossy(&piece[..count]));
-            // busybox asks the terminal where its cursor is.
-            if shown.trim_end_matches("\x1b[6n").ends_with("# ")
+            if is_at_prompt(&shown)
                 && let Some(line) = lines.next()
             {
                 stdin.write_all(line.as_bytes()).unwrap();
@@ -454,3 +453,15 @@ spec:
     args: [netexec, --http-port=8080]
     readinessProbe: {tcpSocket: {port: 8080}, periodSeconds: 1}
 ";
+
+/// Whether a shell waits for a line. What kubectl says itself may come after the prompt, and busybox asks the
+/// terminal where its cursor is.
+fn is_at_prompt(shown: &str) -> bool {
+    const HINTS: [&str; 2] = [
+        "All commands and output from this session will be recorded in container logs, \
+         including credentials and sensitive information passed through the command prompt.",
+        "If you don't see a command prompt, try pressing enter.",
+    ];
+    let said = HINTS.iter().fold(shown.to_owned(), |said, hint| said.replace(hint, ""));
+    said.trim_end_matches(['\r', '\n']).trim_end_matches("\x1b[6n").ends_with("# ")
+}
