@@ -6,10 +6,9 @@ use crate::caller::{Caller, Cluster, Connection};
 use crate::evidence::Refusal;
 use crate::gateway::Gateway;
 use crate::metrics::RefusedBy;
-use crate::places::Held;
 use crate::protocols::Purpose;
 use crate::reply::Failure;
-use crate::{calls, plain, streams};
+use crate::{calls, places, plain, streams};
 use access_model::{Detail, Head, HttpVersion, Privileges, Verb, classify};
 use bytes::Bytes;
 use http::header::HOST;
@@ -41,7 +40,7 @@ pub(crate) async fn answer(
         Ok(response) => response,
         Err(failure) => failure.response(),
     };
-    response.map(|body| Held::new(body, place).boxed_unsync())
+    response.map(|body| places::holding(body, place))
 }
 
 async fn serve(

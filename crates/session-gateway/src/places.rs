@@ -1,9 +1,8 @@
 //! How much at once: connections, requests and sessions. Each takes a place before it takes a file.
 
-use crate::body::{Body, BodyError};
+use crate::body::Body;
 use crate::config::Limits;
-use bytes::Bytes;
-use hyper::body::{Frame, SizeHint};
+use http_body_util::BodyExt as _;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -101,34 +100,11 @@ impl AsyncWrite for Socket {
     }
 }
 
-/// A body of an answer, which has the place of its request until it has been read or is given up.
-pub(crate) struct Held {
-    body: Body,
-    _place: Place,
-}
-
-impl Held {
-    pub(crate) const fn new(body: Body, place: Place) -> Self {
-        Self { body, _place: place }
-    }
-}
-
-impl hyper::body::Body for Held {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
+/// The body of an answer, with the place of its request until it has been read or is given up.
+pub(crate) fn holding(body: Body, place: Place) -> Body {
+    let pass = move |error| {
+        let _held = &place;
+        error
+    };
+    body.map_err(pass).boxed_unsync()
 }

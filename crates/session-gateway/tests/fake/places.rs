@@ -8,6 +8,8 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 const MOMENT: Duration = Duration::from_millis(300);
+/// For what ends, and gives its place back.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 async fn limited(limits: &str) -> World {
     World::with(Wish { more: format!("limits: {limits}\n"), ..Wish::default() }).await
@@ -24,10 +26,15 @@ async fn sessions_beyond_the_limit_are_refused() {
     person.wait().await;
     // The recording of the first may still be sealed.
     let echo = async || world.client(ALICE).exec(V5, "stdout", &["echo", "a"]).await.wait().await;
-    let mut outcome = echo().await;
-    while outcome.status.contains("has 1 sessions open") {
-        outcome = echo().await;
-    }
+    let let_in = async {
+        loop {
+            let outcome = echo().await;
+            if !outcome.status.contains("has 1 sessions open") {
+                return outcome;
+            }
+        }
+    };
+    let outcome = timeout(PATIENCE, let_in).await.expect("a place becomes free");
     assert_eq!(outcome.stdout, "a\n", "{outcome:?}");
 }
 
@@ -63,7 +70,7 @@ async fn a_session_keeps_the_place_of_its_connection() {
     assert!(timeout(MOMENT, asking.as_mut()).await.is_err(), "there was a place for a third");
     first.type_in("\u{4}").await;
     first.wait().await;
-    assert_eq!(asking.await.0, 200);
+    assert_eq!(timeout(PATIENCE, asking).await.expect("a place becomes free").0, 200);
 }
 
 #[tokio::test]
@@ -77,5 +84,6 @@ async fn a_request_keeps_its_place_until_its_answer_was_read() {
     let (status, text) = world.client(ALICE).send(get("/version")).await;
     assert!(status == 503 && text.contains("has 1 requests to answer"), "{status} {text}");
     drop((body, watching));
-    while world.client(ALICE).send(get("/version")).await.0 != 200 {}
+    let answered = async { while world.client(ALICE).send(get("/version")).await.0 != 200 {} };
+    timeout(PATIENCE, answered).await.expect("a place becomes free");
 }

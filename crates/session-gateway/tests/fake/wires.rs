@@ -104,23 +104,31 @@ async fn what_comes_with_the_request_is_typed_and_recorded() {
     assert_eq!(world.evidence.only_session().stream(Stream::Stdin), b"ls\r\x04");
 }
 
+/// A terminal over SPDY, as its client speaks after this request.
+fn spdy_client() -> Codec {
+    let asked = Asked { stdin: true, stdout: true, stderr: false, terminal: true };
+    Codec::command_streams(Role::Client, Version::V4, asked)
+}
+
+fn spdy_request() -> String {
+    format!(
+        "POST {EXEC} HTTP/1.1\r\nHost: gateway\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\
+         X-Stream-Protocol-Version: v4.channel.k8s.io\r\n\r\n"
+    )
+}
+
 /// Over SPDY as well, where a client opens its streams without waiting.
 #[tokio::test]
 async fn streams_that_come_with_the_request_are_opened_and_recorded() {
     let world = World::start().await;
     let mut stream = world.client(ALICE).tls(&["http/1.1"]).await;
-    let asked = Asked { stdin: true, stdout: true, stderr: false, terminal: true };
-    let mut codec = Codec::command_streams(Role::Client, Version::V4, asked);
+    let mut codec = spdy_client();
     for bytes in ["ls\r", "\u{4}"] {
         let event = Event::Data { stream: Stream::Stdin, bytes: Bytes::from(bytes) };
         codec.send(&event).unwrap();
     }
     let Some(Output::Bytes(said)) = codec.next_output() else { panic!("SPDY is a stream") };
-    let request = format!(
-        "POST {EXEC} HTTP/1.1\r\nHost: gateway\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\
-         X-Stream-Protocol-Version: v4.channel.k8s.io\r\n\r\n"
-    );
-    stream.write_all(&[request.as_bytes(), &said].concat()).await.unwrap();
+    stream.write_all(&[spdy_request().as_bytes(), &said].concat()).await.unwrap();
     assert!(head(&mut stream).await.starts_with("http/1.1 101"));
     world.api.until(|executed| executed.first().is_some_and(|one| one.over)).await;
     drop(stream);
@@ -248,13 +256,8 @@ async fn a_client_does_not_choose_its_address() {
 async fn answers_that_nobody_reads_end_the_session() {
     let world = World::start().await;
     let mut stream = world.client(ALICE).tls(&["http/1.1"]).await;
-    let asked = Asked { stdin: true, stdout: true, stderr: false, terminal: true };
-    let mut codec = Codec::command_streams(Role::Client, Version::V4, asked);
-    let request = format!(
-        "POST {EXEC} HTTP/1.1\r\nHost: gateway\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\
-         X-Stream-Protocol-Version: v4.channel.k8s.io\r\n\r\n"
-    );
-    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut codec = spdy_client();
+    stream.write_all(spdy_request().as_bytes()).await.unwrap();
     assert!(head(&mut stream).await.starts_with("http/1.1 101"));
     let pings = async {
         loop {
