@@ -12,13 +12,14 @@ use crate::ledger::{AppendError, LedgerOptions, Progress};
 use crate::publisher::{Batch, Publisher};
 use crate::queue::Queue;
 use crate::writer::Writer;
+use folder_lock::FolderLock;
 use ledger_model::{
     CheckpointError, Digest, Entry, Fact, Frontier, KeyHistory, MAX_TILE_BYTES, RotationError,
     SignedCheckpoint, TILE_WIDTH, TileBuilder, TileError, TileKind, TilePath, TreeHead,
     VerifierKey, leaf_hash, split_entries, split_hashes,
 };
 use memchr::memmem;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -195,23 +196,14 @@ fn changes_of_key(layout: &Layout) -> Result<KeyHistory, OpenError> {
     Ok(history)
 }
 
-/// Makes the folders and locks the ledger for as long as the file is open.
-fn prepare(disk: &Disk, layout: &Layout) -> Result<File, OpenError> {
+/// Makes the folders and locks the ledger.
+fn prepare(disk: &Disk, layout: &Layout) -> Result<FolderLock, OpenError> {
     let error = |source| OpenError::Folder { folder: layout.root().to_owned(), source };
     let made = !layout.own().is_dir();
     fs::create_dir_all(layout.root()).map_err(error)?;
     disk.create_folder(&layout.own()).map_err(error)?;
-    let lock = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(layout.lock())
-        .map_err(error)?;
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(OpenError::InUse(layout.root().to_owned())),
-        Err(TryLockError::Error(source)) => return Err(error(source)),
-    }
+    let taken = || OpenError::InUse(layout.root().to_owned());
+    let lock = FolderLock::take(&layout.lock()).map_err(error)?.ok_or_else(taken)?;
     if made {
         disk.sync_folder(&layout.own()).map_err(error)?;
         disk.sync_folder(layout.root()).map_err(error)?;

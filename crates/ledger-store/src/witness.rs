@@ -11,12 +11,13 @@ use crate::disk::Disk;
 use crate::ledger::Clock;
 use crate::recovery::read_file;
 use aws_lc_rs::digest::{SHA256, digest};
+use folder_lock::FolderLock;
 use ledger_model::{
     AddCheckpoint, Algorithm, CheckpointError, Refusal, RequestError, SignedCheckpoint, SignerKey,
     TreeHead, VerifierKey,
 };
 use std::collections::BTreeMap;
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -38,7 +39,7 @@ pub struct Witness {
     options: WitnessOptions,
     /// What was signed last for each ledger.
     last: Mutex<BTreeMap<String, TreeHead>>,
-    _lock: File,
+    _lock: FolderLock,
 }
 
 /// What a witness answers, as the protocol has it.
@@ -85,19 +86,9 @@ impl Witness {
         }
         let error = |source| WitnessError::Folder { folder: options.folder.clone(), source };
         fs::create_dir_all(&options.folder).map_err(error)?;
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(options.folder.join("lock"))
-            .map_err(error)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(WitnessError::InUse(options.folder.clone()));
-            }
-            Err(TryLockError::Error(source)) => return Err(error(source)),
-        }
+        let taken = || WitnessError::InUse(options.folder.clone());
+        let lock = FolderLock::take(&options.folder.join("lock")).map_err(error)?;
+        let lock = lock.ok_or_else(taken)?;
         options.disk.sync_folder(&options.folder).map_err(error)?;
         let mut last = BTreeMap::new();
         for ledger in &options.ledgers {

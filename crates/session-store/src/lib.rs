@@ -14,7 +14,6 @@ mod clock;
 mod disk;
 mod failure;
 mod files;
-mod folder_lock;
 mod inbox;
 mod key_wrap;
 mod layout;

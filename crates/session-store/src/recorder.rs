@@ -3,7 +3,6 @@
 use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::files::Files;
-use crate::folder_lock::FolderLock;
 use crate::inbox::locked;
 use crate::key_wrap::{KeysFileError, Readers, WrapError};
 use crate::layout::{self, Layout, Part};
@@ -14,6 +13,7 @@ use crate::session::{Facts, Limits, Session};
 use crate::space::{Space, SpaceLevel, SpaceWatch, Watermarks};
 use crate::work::{Paths, Work};
 use crate::writers::{Watch, WatchGiven, Writers};
+use folder_lock::FolderLock;
 use session_record::{
     BeginError, Compartment, ContentKey, Header, KeyPair, Opening, Seal, SessionId, State, Writer,
 };

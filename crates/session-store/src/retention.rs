@@ -7,9 +7,9 @@
 
 use crate::disk::{Disk, write_whole};
 use crate::files::Files;
-use crate::folder_lock::FolderLock;
 use crate::layout::{self, Part};
 use crate::recordings::{Condition, FetchError, Listed, Recordings};
+use folder_lock::FolderLock;
 use serde::{Deserialize, Serialize};
 use session_record::{Seal, SessionId};
 use std::fs::{self, File, OpenOptions};

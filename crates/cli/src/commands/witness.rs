@@ -77,7 +77,13 @@ pub(crate) fn run(args: &WitnessArgs, console: &mut Console) -> Result<Outcome, 
         let (events, mut heard) = tokio::sync::mpsc::channel::<String>(64);
         // A log that nobody reads fast enough does not hold the witness up.
         let told = Arc::new(move |event: &str| drop(events.try_send(event.to_owned())));
-        let serve = listener.serve(Arc::new(witness), told);
+        let stop = async {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        let serve = listener.serve(Arc::new(witness), told, stop);
         let log = async {
             while let Some(event) = heard.recv().await {
                 writeln!(console_err, "{}", visible(&event))?;
@@ -87,8 +93,6 @@ pub(crate) fn run(args: &WitnessArgs, console: &mut Console) -> Result<Outcome, 
         tokio::select! {
             () = serve => {}
             written = log => written?,
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
         }
         Ok(Outcome::Yes)
     })

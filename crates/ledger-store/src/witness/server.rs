@@ -17,6 +17,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -72,16 +73,34 @@ impl WitnessListener {
         self.listener.local_addr()
     }
 
-    /// Serves for as long as it is polled. `told` hears what happens.
-    pub async fn serve(self, witness: Arc<Witness>, told: Arc<dyn Fn(&str) + Send + Sync>) {
+    /// Serves until `stop` is over; nobody has the witness then. `told` hears what happens.
+    pub async fn serve(
+        self,
+        witness: Arc<Witness>,
+        told: Arc<dyn Fn(&str) + Send + Sync>,
+        stop: impl Future<Output = ()>,
+    ) {
+        let mut connections = JoinSet::new();
+        tokio::select! {
+            () = stop => {}
+            never = self.accept(&witness, &told, &mut connections) => match never {},
+        }
+        connections.shutdown().await;
+    }
+
+    async fn accept(
+        &self,
+        witness: &Arc<Witness>,
+        told: &Arc<dyn Fn(&str) + Send + Sync>,
+        connections: &mut JoinSet<()>,
+    ) -> Infallible {
         let places = Arc::new(Semaphore::new(CONNECTIONS));
-        let mut connections = tokio::task::JoinSet::new();
         loop {
             let place = Arc::clone(&places).acquire_owned().await;
             let accepted = self.listener.accept().await;
             while connections.try_join_next().is_some() {}
             let Ok((stream, _)) = accepted else { continue };
-            let (witness, told) = (Arc::clone(&witness), Arc::clone(&told));
+            let (witness, told) = (Arc::clone(witness), Arc::clone(told));
             let tls = self.tls.clone();
             connections.spawn(async move {
                 connection(stream, tls, witness, told).await;

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use test_folder::TestFolder;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 fn witness_key(number: u8) -> SignerKey {
@@ -31,6 +32,7 @@ fn witness_options(folder: &Path, number: u8) -> WitnessOptions {
 struct Serving {
     address: SocketAddr,
     events: Arc<Mutex<Vec<String>>>,
+    stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
 
@@ -42,23 +44,19 @@ impl Serving {
         let events = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::clone(&events);
         let told = Arc::new(move |event: &str| heard.lock().unwrap().push(event.to_owned()));
-        Self { address, events, task: tokio::spawn(listener.serve(witness, told)) }
+        let (stop, stopped) = oneshot::channel();
+        let stopped = async { drop(stopped.await) };
+        Self { address, events, stop, task: tokio::spawn(listener.serve(witness, told, stopped)) }
     }
 
-    async fn stop(mut self) {
-        self.task.abort();
-        drop((&mut self.task).await);
+    async fn stop(self) {
+        drop(self.stop);
+        self.task.await.unwrap();
     }
 
     fn address(&self, number: u8) -> WitnessAddress {
         let url = format!("http://{}/", self.address).parse().unwrap();
         WitnessAddress { url, key: witness_key(number).public().clone() }
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }
 
