@@ -5,6 +5,7 @@ use crate::fabric;
 use crate::journal::now;
 use crate::world::{ALWAYS, CLIENT, NEVER, SERVER, Variant};
 use net_fabric::Namespace;
+use rustix::net::sockopt::set_tcp_user_timeout;
 use std::fmt;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -15,8 +16,11 @@ use std::time::Duration;
 
 const PORTS: [u16; 4] = [ALWAYS, NEVER, 8080, 8081];
 const STREAMS: usize = 4;
-/// What is sent again is there by then; a stream that waits longer is broken.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// What is sent again is there by then; a stream in which nothing arrives for longer is broken. The kernel measures it:
+/// threads of a busy machine may not run for as long.
+const UNANSWERED: Duration = Duration::from_secs(10);
+/// Until the other side has run again.
+const PATIENCE: Duration = Duration::from_secs(120);
 const MESSAGE: usize = 16;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -201,6 +205,7 @@ fn serve<'scope, 'env>(
 /// Echoes where streams always may be, else writes down what came.
 fn answer(shared: &Shared, mut stream: TcpStream, port: u16) {
     stream.set_nonblocking(false).unwrap();
+    end_unanswered(&stream);
     stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
     stream.set_write_timeout(Some(PATIENCE)).unwrap();
     let mut message = [0; MESSAGE];
@@ -223,6 +228,11 @@ fn answer(shared: &Shared, mut stream: TcpStream, port: u16) {
     }
 }
 
+fn end_unanswered(stream: &TcpStream) {
+    let millis = u32::try_from(UNANSWERED.as_millis()).unwrap();
+    set_tcp_user_timeout(stream, millis).unwrap();
+}
+
 /// Each from a port of its own, so each is a connection.
 fn send_datagrams(shared: &Shared, port: u16) {
     let server = SocketAddr::new(fabric::place(SERVER).address, port);
@@ -235,10 +245,15 @@ fn send_datagrams(shared: &Shared, port: u16) {
 
 fn connect_often(shared: &Shared, port: u16) {
     let server = SocketAddr::new(fabric::place(SERVER).address, port);
-    let patience = if port == ALWAYS { PATIENCE } else { Duration::from_millis(50) };
     while shared.goes_on() {
         let sent = now();
-        match TcpStream::connect_timeout(&server, patience) {
+        let connected = if port == ALWAYS {
+            // Until the kernel has asked seven times.
+            TcpStream::connect(server)
+        } else {
+            TcpStream::connect_timeout(&server, Duration::from_millis(50))
+        };
+        match connected {
             Ok(_) if port == ALWAYS => drop(shared.connections.fetch_add(1, Ordering::Relaxed)),
             Ok(_) => {
                 let (kind, sender) = (Kind::Connection, Sender::Client);
@@ -272,7 +287,8 @@ fn stream_while_allowed(shared: &Shared, variant: Variant) {
 
 fn stream_always(shared: &Shared) {
     let server = SocketAddr::new(fabric::place(SERVER).address, ALWAYS);
-    let mut stream = TcpStream::connect_timeout(&server, PATIENCE).unwrap();
+    let mut stream = TcpStream::connect(server).unwrap();
+    end_unanswered(&stream);
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.set_write_timeout(Some(PATIENCE)).unwrap();
     stream.set_nodelay(true).unwrap();
