@@ -1,7 +1,7 @@
 //! Images without a registry: a layer, a config and a manifest in a tar file, as `docker save` writes them
 //! (<https://github.com/moby/docker-image-spec/blob/main/spec.md>).
 
-use crate::parts::{Part, cache_folder};
+use crate::parts::{Part, alone, cache_folder};
 use anyhow::{Context as _, Result};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -76,7 +76,8 @@ const APPLETS: &[&str] = &[
 
 /// The tar files of all images; made now where they were not yet.
 pub(crate) fn made() -> Result<Vec<PathBuf>> {
-    images()?.iter().map(Image::made).collect()
+    let folder = cache_folder()?;
+    images()?.iter().map(|image| image.made(&folder)).collect()
 }
 
 fn images() -> Result<Vec<Image>> {
@@ -108,13 +109,16 @@ fn images() -> Result<Vec<Image>> {
 }
 
 impl Image {
-    fn made(&self) -> Result<PathBuf> {
+    fn made(&self, folder: &Path) -> Result<PathBuf> {
         let key = self.key()?;
-        let folder = cache_folder()?;
         let path = folder.join(format!("image-{}-{key}.tar", self.name));
+        if path.exists() {
+            return Ok(path);
+        }
+        let image = format!("image-{}", self.name);
+        let _alone = alone(folder, &image)?;
         if !path.exists() {
-            let unfinished =
-                folder.join(format!("image-{}.{}.unfinished", self.name, std::process::id()));
+            let unfinished = folder.join(format!("{image}.unfinished"));
             self.write(&unfinished)?;
             fs::rename(&unfinished, &path)?;
         }
@@ -203,4 +207,37 @@ fn append<W: std::io::Write>(
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread;
+    use test_folder::TestFolder;
+
+    #[test]
+    fn one_that_many_need_at_once_is_made_for_all() {
+        let folder = TestFolder::new();
+        let program = folder.path().join("program");
+        fs::write(&program, vec![7; 1 << 20]).unwrap();
+        let image = Image {
+            name: "some",
+            tags: &["example/some:1"],
+            files: vec![(program, "bin/program")],
+            links: Vec::new(),
+            entrypoint: &["/bin/program"],
+        };
+        let cache = folder.path().join("cache");
+        thread::scope(|scope| {
+            let each = || image.made(&cache).unwrap();
+            let all: Vec<_> = (0..8).map(|_| scope.spawn(each)).collect();
+            for made in all {
+                assert!(fs::metadata(made.join().unwrap()).unwrap().len() > 1 << 20);
+            }
+        });
+        let mut names: Vec<_> =
+            fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names.len(), 2, "the image and its lock: {names:?}");
+    }
 }

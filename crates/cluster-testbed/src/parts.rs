@@ -4,10 +4,10 @@
 //! named by what it was built from, and appears under that name only when the build is over.
 
 use anyhow::{Context as _, Result, bail};
-use nix::fcntl::{Flock, FlockArg};
+use folder_lock::FolderLock;
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -93,15 +93,10 @@ impl Part {
         if target.is_dir() {
             return Ok(target);
         }
-        fs::create_dir_all(&cache)?;
-        let lock = File::create(cache.join(format!("{}.lock", self.module())))?;
-        let lock = Flock::lock(lock, FlockArg::LockExclusive)
-            .map_err(|(_, error)| error)
-            .context("waiting for another build")?;
+        let _alone = alone(&cache, self.module())?;
         if !target.is_dir() {
             self.build(&source, &cache, &target)?;
         }
-        drop(lock);
         Ok(target)
     }
 
@@ -195,6 +190,13 @@ pub fn build_all() -> Result<()> {
         part.built()?;
     }
     Ok(())
+}
+
+/// For who makes something in the cache: nobody else makes it meanwhile.
+pub(crate) fn alone(cache: &Path, name: &str) -> Result<FolderLock> {
+    fs::create_dir_all(cache)?;
+    FolderLock::wait_for(&cache.join(format!("{name}.lock")))
+        .with_context(|| format!("waiting for another who makes {name}"))
 }
 
 /// Where built parts and images are kept: below `WEIR_CACHE`, or the user's cache folder.

@@ -1,9 +1,8 @@
 //! The Python client of Kubernetes, installed once into the cache.
 
-use crate::cache_folder;
+use crate::parts::{alone, cache_folder};
 use anyhow::{Context as _, Result, bail};
-use nix::fcntl::{Flock, FlockArg};
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -16,12 +15,8 @@ pub fn python_client() -> Result<PathBuf> {
     let wanted = fs::read_to_string(sources.join("requirements.txt"))?;
     let script = fs::read_to_string(sources.join("client.py"))?;
     let cache = cache_folder()?;
-    fs::create_dir_all(&cache)?;
     let folder = cache.join("python-client");
-    let lock =
-        Flock::lock(File::create(cache.join("python-client.lock"))?, FlockArg::LockExclusive)
-            .map_err(|(_, error)| error)
-            .context("waiting for another installation")?;
+    let _alone = alone(&cache, "python-client")?;
     let stamp = folder.join("installed.txt");
     if fs::read_to_string(&stamp).ok().as_deref() != Some(wanted.as_str()) {
         run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
@@ -31,10 +26,12 @@ pub fn python_client() -> Result<PathBuf> {
         fs::write(&stamp, wanted)?;
     }
     let program = folder.join("client");
-    let first = format!("#!{}\n", folder.join("bin/python3").display());
-    fs::write(&program, first + &script)?;
-    run(Command::new("chmod").arg("755").arg(&program))?;
-    drop(lock);
+    let script = format!("#!{}\n{script}", folder.join("bin/python3").display());
+    // One that others are reading is left alone.
+    if fs::read_to_string(&program).ok().as_deref() != Some(script.as_str()) {
+        fs::write(&program, script)?;
+        run(Command::new("chmod").arg("755").arg(&program))?;
+    }
     Ok(program)
 }
 

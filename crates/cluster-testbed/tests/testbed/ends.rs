@@ -14,6 +14,8 @@ struct User {
 }
 
 const ROLE: &str = "TESTBED_USER";
+/// How the line of such a process begins; the test runner writes others.
+const USES: &str = "uses the testbed";
 
 impl User {
     fn start(name: &str) -> Self {
@@ -24,7 +26,7 @@ impl User {
             .spawn()
             .unwrap();
         let lines = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
-        let line = lines.into_iter().find(|line| line.contains("has ")).expect("the user ended");
+        let line = lines.into_iter().find(|line| line.contains(USES)).expect("the user ended");
         let words: Vec<&str> = line.split_whitespace().rev().take(2).collect();
         Self { process, id: words[1].to_owned(), init: words[0].parse().unwrap() }
     }
@@ -41,7 +43,7 @@ fn a_user_in_a_process_of_its_own() {
     let Some(name) = std::env::var_os(ROLE) else { return };
     let options = Options { nodes: 1, ..Options::default() };
     let testbed = Testbed::attach_or_up(name.to_str().unwrap(), &options).unwrap();
-    println!("has {} {}", testbed.id(), testbed.init());
+    println!("{USES} {} {}", testbed.id(), testbed.init());
     loop {
         std::thread::park();
     }
