@@ -73,7 +73,8 @@ impl WitnessListener {
         self.listener.local_addr()
     }
 
-    /// Serves until `stop` is over; nobody has the witness then. `told` hears what happens.
+    /// Serves until `stop` is over; no connection has the witness then, but a decision that is being written may.
+    /// `told` hears what happens.
     pub async fn serve(
         self,
         witness: Arc<Witness>,

@@ -12,6 +12,7 @@ use session_store::{
 use std::sync::Arc;
 use std::time::Duration;
 use test_folder::TestFolder;
+use tokio::time::{sleep, timeout};
 
 const SESSION: SessionId = SessionId(7);
 
@@ -303,9 +304,12 @@ async fn a_disk_that_hangs_ends_the_session_in_time() {
     // A thread that is still stuck would be left behind, and go on beside the next recorder.
     let recordings = Recordings::new(folder.path());
     let is_sealed = |condition| matches!(condition, Condition::Sealed { .. });
-    while !is_sealed(recordings.look(SESSION).expect("it is there").condition) {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let goes_on = async {
+        while !is_sealed(recordings.look(SESSION).expect("it is there").condition) {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(Duration::from_secs(60), goes_on).await.expect("what hung goes on");
     drop((recording, recorder));
     let (_recorder, recovered) = crate::fixture::start(config).await;
     let [found] = recovered.as_slice() else { unreachable!("{recovered:?}") };
